@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The one table of functions that a plugin offers, whichever way it was found.
+//!
+//! Rules: an entry is never removed, reordered or given another signature; growth is by
+//! appending optional entries; what may grow in content crosses as JSON. Every entry returns
+//! [`OK`](super::plain::OK), [`END`](super::plain::END) or
+//! [`FAILED`](super::plain::FAILED), and in the last case fills in the error document. Calls
+//! block. A handle may be used from any thread; a reader from one at a time.
+
+use super::c_data::FfiArray;
+use super::c_schema::FfiSchema;
+use super::plain::{Doc, ServicesHead, Str};
+use crate::WriteAt;
+
+/// Major version of the API: tables of another one are refused.
+pub const API_MAJOR: u16 = 1;
+/// Minor version: entries that were appended.
+pub const API_MINOR: u16 = 0;
+
+/// An object of the plugin's; only its address crosses.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Opaque {
+    _private: [u8; 0],
+}
+
+/// Declares the table and the names of its entries from one list.
+macro_rules! table {
+    ($($(#[$doc:meta])* $entry:ident: ($($arg:ty),*),)+) => {
+        /// What a plugin offers; see the module's page for the rules.
+        #[derive(Debug, Clone, Copy)]
+        #[repr(C)]
+        pub struct PluginTable {
+            /// Bytes of the whole table: entries beyond it are not there.
+            pub size: usize,
+            /// Major version of the API that the plugin was built with.
+            pub api_major: u16,
+            /// Minor version.
+            pub api_minor: u16,
+            /// Number of entries.
+            pub n_entries: u32,
+            $($(#[$doc])* pub $entry: Option<unsafe extern "C" fn($($arg),*) -> u32>,)+
+        }
+
+        impl PluginTable {
+            /// Names of the entries, in their order.
+            pub const ENTRIES: &'static [&'static str] = &[$(stringify!($entry)),+];
+
+            /// A table of this version without any entry.
+            pub const fn empty() -> Self {
+                Self {
+                    size: size_of::<Self>(),
+                    api_major: API_MAJOR,
+                    api_minor: API_MINOR,
+                    n_entries: Self::ENTRIES.len() as u32,
+                    $($entry: None,)+
+                }
+            }
+        }
+    };
+}
+
+table! {
+    /// `PluginInfo` as JSON.
+    info: (*mut Doc, *mut Doc),
+
+    /// Opens a source: services, options as JSON, the new source, error.
+    source_open: (*const ServicesHead, Str, *mut *mut Opaque, *mut Doc),
+    /// JSON list of `{key, descriptor}`: source, list, error.
+    source_datasets: (*mut Opaque, *mut Doc, *mut Doc),
+    /// A dataset's schema: source, key, schema, error.
+    source_schema: (*mut Opaque, Str, *mut FfiSchema, *mut Doc),
+    /// JSON list of `Split`: source, key, list, error.
+    source_splits: (*mut Opaque, Str, *mut Doc, *mut Doc),
+    /// `Inspection` as JSON: source, request (JSON, `{}`), document, error.
+    source_inspect: (*mut Opaque, Str, *mut Doc, *mut Doc),
+    /// Opens a reader: source, key, `Split` as JSON, `ReadRequest` as JSON, reader, error.
+    source_read: (*mut Opaque, Str, Str, Str, *mut *mut Opaque, *mut Doc),
+    /// Frees a source; its readers are closed before.
+    source_close: (*mut Opaque),
+
+    /// The next batch: reader, batch, error. `END` at the end.
+    reader_next: (*mut Opaque, *mut FfiArray, *mut Doc),
+    /// `ReadAccount` as JSON: reader, document, error.
+    reader_account: (*mut Opaque, *mut Doc, *mut Doc),
+    /// Frees a reader.
+    reader_close: (*mut Opaque),
+
+    /// Opens a sink: services, options as JSON, the new sink, error.
+    sink_open: (*const ServicesHead, Str, *mut *mut Opaque, *mut Doc),
+    /// `Capabilities` as JSON: sink, document, error.
+    sink_capabilities: (*mut Opaque, *mut Doc, *mut Doc),
+    /// JSON list of `TargetState`: sink, JSON list of `TargetSpec`, as many schemas, list, error.
+    sink_check: (*mut Opaque, Str, *const FfiSchema, *mut Doc, *mut Doc),
+    /// Opens a writer: sink, `TargetSpec` as JSON, schema, writer, error.
+    sink_prepare: (*mut Opaque, Str, *const FfiSchema, *mut *mut Opaque, *mut Doc),
+    /// Frees a sink; its writers are closed before.
+    sink_close: (*mut Opaque),
+
+    /// Writes a batch, which it takes over: writer, place, batch, `WriteAck` as JSON, error.
+    writer_write: (*mut Opaque, WriteAt, *mut FfiArray, *mut Doc, *mut Doc),
+    /// Makes what was written durable: writer, error.
+    writer_flush: (*mut Opaque, *mut Doc),
+    /// Publishes the target: writer, `FinishAck` as JSON, error.
+    writer_finish: (*mut Opaque, *mut Doc, *mut Doc),
+    /// Takes back what can be taken back: writer, error.
+    writer_abort: (*mut Opaque, *mut Doc),
+    /// Frees a writer.
+    writer_close: (*mut Opaque),
+}
+
+const _: () = assert!(size_of::<PluginTable>() == 16 + 8 * PluginTable::ENTRIES.len());
+const _: () = assert!(std::mem::offset_of!(PluginTable, info) == 16);

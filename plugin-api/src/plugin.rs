@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a plugin is called and offers, and the line that registers it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::abi::{PluginTable, export};
+use crate::model::Capabilities;
+use crate::{
+    BatchReader, Dataset, Error, ErrorKind, ReadRequest, Result, Services, Sink, Source, Split,
+    TargetRequest, TargetState, TargetWriter,
+};
+
+/// A plugin's name and its two sides; implemented by [`export_plugin!`](crate::export_plugin!).
+pub trait Plugin: 'static {
+    /// The name in task files: lower-case letters, digits, `_`.
+    const NAME: &'static str;
+    /// The plugin's own version.
+    const VERSION: &'static str;
+    /// One line for `plugins list`.
+    const SUMMARY: &'static str;
+    /// The page for `plugins show`, in Markdown.
+    const DOCS: &'static str;
+    /// What reads; [`NoSource`] if it only writes.
+    type Source: Source;
+    /// What writes; [`NoSink`] if it only reads.
+    type Sink: Sink;
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginInfo {
+    /// Name in task files.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// One line.
+    #[serde(default)]
+    pub summary: String,
+    /// Its page, in Markdown.
+    #[serde(default)]
+    pub docs: String,
+    /// JSON Schema of the options under `source:`; `None` if it does not read.
+    #[serde(default)]
+    pub source_options: Option<Value>,
+    /// JSON Schema of the options under `sink:`; `None` if it does not write.
+    #[serde(default)]
+    pub sink_options: Option<Value>,
+}
+
+/// A table whose entries are this crate's own trampolines.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct TrampolineTable(PluginTable);
+
+impl TrampolineTable {
+    /// Makes the table of a plugin; the sides that it does not have stay empty.
+    pub const fn of<P: Plugin>(has_source: bool, has_sink: bool) -> Self {
+        let mut table = export::common::<P>();
+        if has_source {
+            table = export::with_source::<P::Source>(table);
+        }
+        if has_sink {
+            table = export::with_sink::<P::Sink>(table);
+        }
+        Self(table)
+    }
+}
+
+/// A linked-in plugin, as `inventory` collects it.
+#[derive(Debug, Clone, Copy)]
+pub struct Registration {
+    table: &'static PluginTable,
+}
+
+impl Registration {
+    /// Registers a table.
+    #[doc(hidden)]
+    pub const fn new(table: &'static TrampolineTable) -> Self {
+        Self { table: &table.0 }
+    }
+
+    /// Every linked-in plugin's table, in no particular order.
+    pub(crate) fn tables() -> impl Iterator<Item = &'static PluginTable> {
+        inventory::iter::<Self>.into_iter().map(|r| r.table)
+    }
+}
+
+/// Makes a plugin of a source, a sink or both, and registers it where it is linked in.
+///
+/// ```ignore
+/// milvusdm_plugin_api::export_plugin! {
+///     name: "faiss",
+///     summary: "reads Faiss index files",
+///     docs: include_str!("../docs.md"),
+///     source: FaissSource,
+/// }
+/// ```
+#[macro_export]
+macro_rules! export_plugin {
+    (name: $name:expr, summary: $summary:expr, docs: $docs:expr, source: $source:ty, sink: $sink:ty $(,)?) => {
+        $crate::export_plugin!(@ $name, $summary, $docs, $source, $sink, true, true);
+    };
+    (name: $name:expr, summary: $summary:expr, docs: $docs:expr, source: $source:ty $(,)?) => {
+        $crate::export_plugin!(@ $name, $summary, $docs, $source, $crate::NoSink, true, false);
+    };
+    (name: $name:expr, summary: $summary:expr, docs: $docs:expr, sink: $sink:ty $(,)?) => {
+        $crate::export_plugin!(@ $name, $summary, $docs, $crate::NoSource, $sink, false, true);
+    };
+    (@ $name:expr, $summary:expr, $docs:expr, $source:ty, $sink:ty, $reads:literal, $writes:literal) => {
+        /// The plugin as the boundary sees it.
+        #[derive(Debug)]
+        pub struct ThisPlugin;
+
+        impl $crate::Plugin for ThisPlugin {
+            const NAME: &'static str = $name;
+            const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+            const SUMMARY: &'static str = $summary;
+            const DOCS: &'static str = $docs;
+            type Source = $source;
+            type Sink = $sink;
+        }
+
+        /// The plugin's table of functions.
+        pub static PLUGIN_TABLE: $crate::TrampolineTable =
+            $crate::TrampolineTable::of::<ThisPlugin>($reads, $writes);
+
+        $crate::inventory::submit! { $crate::Registration::new(&PLUGIN_TABLE) }
+    };
+}
+
+inventory::collect!(Registration);
+
+/// Stands where a plugin does not read.
+#[derive(Debug)]
+pub enum NoSource {}
+
+/// Stands where a plugin does not write.
+#[derive(Debug)]
+pub enum NoSink {}
+
+fn absent(side: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the plugin is no {side}"))
+}
+
+impl Source for NoSource {
+    type Options = ();
+
+    fn open((): (), _: Services) -> Result<Self> {
+        Err(absent("source"))
+    }
+
+    fn datasets(&self) -> Result<Vec<Dataset>> {
+        match *self {}
+    }
+
+    fn splits(&self, _: &str) -> Result<Vec<Split>> {
+        match *self {}
+    }
+
+    fn read(&self, _: &str, _: &Split, _: &ReadRequest) -> Result<Box<dyn BatchReader>> {
+        match *self {}
+    }
+}
+
+impl Sink for NoSink {
+    type Options = ();
+
+    fn open((): (), _: Services) -> Result<Self> {
+        Err(absent("sink"))
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        match *self {}
+    }
+
+    fn check(&self, _: &[TargetRequest]) -> Result<Vec<TargetState>> {
+        match *self {}
+    }
+
+    fn prepare(&self, _: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
+        match *self {}
+    }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a writer implements: [`Sink`] checks and prepares targets, [`TargetWriter`] fills one.
+//!
+//! Nothing half-written may look whole: a target comes into sight at `finish`, or is a
+//! collection whose count the sink can tell.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Capabilities, Descriptor};
+use crate::{Result, Services};
+
+/// A place that datasets are written to.
+pub trait Sink: Send + Sync + Sized + 'static {
+    /// The plugin's options under `sink:` in a task; `deny_unknown_fields`, a doc comment each.
+    type Options: DeserializeOwned + JsonSchema;
+
+    /// Opens the sink; writes nothing.
+    ///
+    /// # Errors
+    /// `Config`, `NotFound`, `Denied`, `Remote`.
+    fn open(options: Self::Options, services: Services) -> Result<Self>;
+
+    /// What the sink can take, under its options.
+    ///
+    /// # Errors
+    /// `Remote` where a server has to be asked and does not answer.
+    fn capabilities(&self) -> Result<Capabilities>;
+
+    /// Looks at every target of a run before the first write, and writes nothing.
+    ///
+    /// Gives one state for each target, in their order.
+    ///
+    /// # Errors
+    /// `Config` where the targets can't be written together (two datasets into one file),
+    /// `Denied`, `Remote`.
+    fn check(&self, targets: &[TargetRequest]) -> Result<Vec<TargetState>>;
+
+    /// Makes a target ready for rows.
+    ///
+    /// # Errors
+    /// `Exists` if it appeared since the check, `Denied`, `Io`, `Remote`.
+    fn prepare(&self, target: &TargetRequest) -> Result<Box<dyn TargetWriter>>;
+}
+
+/// Fills one target.
+///
+/// Called from one thread at a time, unless the capabilities say `parallel_writers`. Rows come in
+/// plan order, unless they say `addressed_writes`. Dropped without [`finish`](Self::finish), it
+/// leaves nothing that looks whole.
+pub trait TargetWriter: Send + Sync {
+    /// Writes the rows of a batch; each is written, or listed as rejected.
+    ///
+    /// # Errors
+    /// `Io`, `Remote`. Rows of a call that failed count as lost.
+    fn write(&self, at: WriteAt, batch: RecordBatch) -> Result<WriteAck>;
+
+    /// Makes what was written so far durable.
+    ///
+    /// # Errors
+    /// `Io`, `Remote`.
+    fn flush(&self) -> Result<()>;
+
+    /// Publishes the target, and counts its rows apart from the write calls.
+    ///
+    /// # Errors
+    /// `Io`, `Remote`; the target is then as if the run had been aborted.
+    fn finish(&self) -> Result<FinishAck>;
+
+    /// Takes back what can be taken back.
+    ///
+    /// # Errors
+    /// `Io`, `Remote`.
+    fn abort(&self) -> Result<()>;
+}
+
+/// What to do where the target exists already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Stop before anything is written.
+    #[default]
+    Fail,
+    /// Leave the target as it is, and say so.
+    Skip,
+    /// Add to it.
+    Append,
+    /// Replace it.
+    Overwrite,
+}
+
+/// A target and what will come.
+#[derive(Debug, Clone)]
+pub struct TargetRequest {
+    /// Columns after all conversions.
+    pub schema: SchemaRef,
+    /// Names and numbers, and the index definitions to make.
+    pub spec: TargetSpec,
+}
+
+/// The part of a [`TargetRequest`] that crosses as JSON.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TargetSpec {
+    /// Collection to write to.
+    pub collection: String,
+    /// Partition to write to; `None` is the default one.
+    #[serde(default)]
+    pub partition: Option<String>,
+    /// What to do where it exists.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Rows that will come, where that is known exactly.
+    #[serde(default)]
+    pub rows: Option<u64>,
+    /// Bytes that will come, about.
+    #[serde(default)]
+    pub bytes: u64,
+    /// The source's descriptor (of the first dataset, where several are merged).
+    pub descriptor: Descriptor,
+}
+
+impl TargetSpec {
+    /// `collection` or `collection/partition`, for messages.
+    pub fn full_name(&self) -> String {
+        match &self.partition {
+            Some(partition) => format!("{}/{partition}", self.collection),
+            None => self.collection.clone(),
+        }
+    }
+}
+
+/// What a sink found where a target is to be.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetState {
+    /// Where it is: a path, a server's collection.
+    pub location: String,
+    /// Whether it is there already.
+    pub exists: bool,
+    /// Rows that are there.
+    pub rows: Option<u64>,
+    /// Bytes that writing will take, with what has to be kept meanwhile.
+    pub needs_bytes: u64,
+    /// Bytes that are free.
+    pub free_bytes: Option<u64>,
+    /// What shares those free bytes: a file system, a server.
+    pub volume: String,
+    /// Why the target can't be written; the run stops before the first write.
+    pub refusals: Vec<String>,
+    /// What a person should know beforehand.
+    pub notices: Vec<String>,
+}
+
+/// Where the rows of a batch belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct WriteAt {
+    /// Position of the split in the target's plan, from 0.
+    pub split: u64,
+    /// Position of the batch's first row among all rows of this run for the target; only
+    /// meaningful where every split's rows are known exactly, as `addressed_writes` asks.
+    pub row: u64,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WriteAck {
+    /// Rows written.
+    pub written: u64,
+    /// Rows refused.
+    pub rejected: Vec<Rejected>,
+}
+
+impl WriteAck {
+    /// All of `rows` were written.
+    pub fn all(rows: usize) -> Self {
+        Self {
+            written: rows as u64,
+            rejected: Vec::new(),
+        }
+    }
+}
+
+/// A row that was refused, and why.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Position in the batch, from 0.
+    pub row: u64,
+    /// Its id, as text, where it has one.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a published target holds.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FinishAck {
+    /// Rows that this run added, counted at the target, apart from the write calls; `None` if
+    /// the sink can't count.
+    pub rows_added: Option<u64>,
+    /// Rows that are there in all.
+    pub rows_total: Option<u64>,
+    /// Where it is.
+    pub location: String,
+    /// Bytes it takes there.
+    pub bytes: Option<u64>,
+}
