@@ -1,3 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//! Reads Faiss index files, without linking Faiss.
 #![forbid(unsafe_code)]
-#![allow(missing_docs)]
+#![deny(missing_docs)]
+
+pub mod format;

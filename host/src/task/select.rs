@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which datasets of the source a task moves.
+
+use milvusdm_plugin_api::{Error, ErrorKind};
+
+use super::names::{DatasetName, Pattern, nearest_name};
+use super::pointer;
+
+/// Most globs in one list; names without wildcards do not count.
+pub(super) const MAX_GLOBS: usize = 1000;
+/// Matching nothing is explained with the nearest name for this many patterns.
+const MAX_EXPLAINED: usize = 10;
+
+/// The `select` of a task: included and not excluded. The default takes everything.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// `None`: everything.
+    include: Option<Vec<Entry>>,
+    exclude: Vec<Entry>,
+}
+
+/// A pattern and where it stands in the task file.
+#[derive(Debug, Clone)]
+struct Entry {
+    pattern: Pattern,
+    /// As written in the file, with its `${…}`.
+    written: String,
+    pointer: String,
+}
+
+/// Something in the task file that matched no dataset of the source.
+#[derive(Debug, Clone)]
+pub struct Unmatched {
+    /// Where it stands, for `TaskFile::error_at`.
+    pub pointer: String,
+    /// The existing name that is nearest to it.
+    pub nearest: Option<String>,
+    /// What to say.
+    pub error: Error,
+}
+
+/// A pattern that can't be used, and where it stands.
+#[derive(Debug)]
+pub(super) struct BadPattern {
+    pub pointer: String,
+    pub message: String,
+}
+
+/// A list of patterns as written: the value, and how to show it.
+pub(super) struct WrittenList<'a> {
+    pub pointer: &'a str,
+    pub values: &'a [String],
+    pub shown: &'a dyn Fn(&str, &str) -> String,
+}
+
+impl Selection {
+    pub(super) fn new(
+        include: Option<WrittenList<'_>>,
+        exclude: Option<WrittenList<'_>>,
+    ) -> Result<Self, BadPattern> {
+        if let Some(list) = include.as_ref().filter(|list| list.values.is_empty()) {
+            let message = "found an empty list, wanted at least one name; leave `include` out to take everything";
+            return Err(BadPattern { pointer: list.pointer.to_owned(), message: message.to_owned() });
+        }
+        Ok(Self {
+            include: include.map(entries).transpose()?,
+            exclude: exclude.map(entries).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    /// Whether a dataset is moved. `partition` is `None` for a whole collection and for the
+    /// default partition alike: both are called `_default` when a pattern names partitions.
+    pub fn matches(&self, collection: &str, partition: Option<&str>) -> bool {
+        let name = (collection, partition);
+        let is_included = self
+            .include
+            .as_ref()
+            .is_none_or(|include| include.iter().any(|entry| entry.pattern.matches(name)));
+        is_included && !self.exclude.iter().any(|entry| entry.pattern.matches(name))
+    }
+
+    /// The includes that match none of `datasets` (all of the source, selected or not): a
+    /// mistyped name must not pass as a run that had nothing to do.
+    pub fn unmatched_includes(&self, datasets: &[DatasetName<'_>]) -> Vec<Unmatched> {
+        let unmatched = self.include.iter().flatten().filter(|entry| {
+            !datasets.iter().any(|name| entry.pattern.matches(*name))
+        });
+        unmatched
+            .enumerate()
+            .map(|(count, entry)| {
+                let nearest = (count < MAX_EXPLAINED)
+                    .then(|| nearest_name(&entry.pattern, &entry.written, datasets))
+                    .flatten();
+                let message = format!("`{}` matches nothing in the source", entry.written);
+                unmatched_at(&entry.pointer, message, nearest, datasets)
+            })
+            .collect()
+    }
+}
+
+pub(super) fn unmatched_at(
+    pointer: &str,
+    message: String,
+    nearest: Option<String>,
+    datasets: &[DatasetName<'_>],
+) -> Unmatched {
+    let error = Error::new(ErrorKind::NotFound, message);
+    let error = match (&nearest, datasets.first()) {
+        (Some(near), _) => error.help(format!("did you mean `{near}`?")),
+        (None, Some(_)) => error.help("`milvusdm inspect` lists what is there"),
+        (None, None) => error.help("the source holds no collection at all"),
+    };
+    Unmatched { pointer: pointer.to_owned(), nearest, error }
+}
+
+fn entries(list: WrittenList<'_>) -> Result<Vec<Entry>, BadPattern> {
+    let mut globs = 0;
+    list.values
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let pointer = pointer::element(list.pointer, index);
+            let refuse = |message| BadPattern { pointer: pointer.clone(), message };
+            let pattern = Pattern::parse(text).map_err(refuse)?;
+            globs += usize::from(pattern.is_wild());
+            if globs > MAX_GLOBS {
+                return Err(refuse(format!("found more than {MAX_GLOBS} globs in one list")));
+            }
+            let written = (list.shown)(&pointer, text);
+            Ok(Entry { pattern, written, pointer })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(include: &[&str], exclude: &[&str]) -> Selection {
+        let include: Vec<String> = include.iter().map(|s| (*s).to_owned()).collect();
+        let exclude: Vec<String> = exclude.iter().map(|s| (*s).to_owned()).collect();
+        let shown = |_: &str, text: &str| text.to_owned();
+        let list = |pointer, values| WrittenList { pointer, values, shown: &shown };
+        let include = (!include.is_empty()).then(|| list("/select/include", &include));
+        Selection::new(include, Some(list("/select/exclude", &exclude))).unwrap()
+    }
+
+    #[test]
+    fn the_default_takes_everything() {
+        assert!(Selection::default().matches("any", None));
+        assert!(Selection::default().matches("any", Some("p")));
+    }
+
+    #[test]
+    fn the_example_of_the_guide_means_what_it_says() {
+        let selection = selection(&["faces", "docs/p1", "logs/*"], &["*/tmp*"]);
+        assert!(selection.matches("faces", None));
+        assert!(selection.matches("faces", Some("p9")));
+        assert!(!selection.matches("faces", Some("tmp1")));
+        assert!(selection.matches("docs", Some("p1")));
+        assert!(!selection.matches("docs", None));
+        assert!(!selection.matches("docs", Some("p2")));
+        assert!(selection.matches("logs", Some("2024")) && selection.matches("logs", None));
+        assert!(!selection.matches("other", None));
+    }
+
+    #[test]
+    fn no_partition_is_the_default_partition() {
+        let only_default = selection(&["faces/_default"], &[]);
+        assert!(only_default.matches("faces", None));
+        assert!(only_default.matches("faces", Some("_default")));
+        let not_default = selection(&[], &["faces/_default"]);
+        assert!(!not_default.matches("faces", None));
+        assert!(not_default.matches("faces", Some("p1")));
+    }
+
+    #[test]
+    fn an_include_that_matches_nothing_names_the_nearest() {
+        let selection = selection(&["faces", "fases", "docs/p3", "zzzzzzz"], &["faces"]);
+        let datasets = [("faces", None), ("docs", Some("p1"))];
+        let unmatched = selection.unmatched_includes(&datasets);
+        let shown: Vec<_> =
+            unmatched.iter().map(|u| (u.pointer.as_str(), u.nearest.as_deref())).collect();
+        let wanted = [
+            ("/select/include/1", Some("faces")),
+            ("/select/include/2", Some("docs/p1")),
+            ("/select/include/3", None),
+        ];
+        assert_eq!(shown, wanted);
+        assert_eq!(
+            unmatched[0].error.to_string(),
+            "`fases` matches nothing in the source; did you mean `faces`?"
+        );
+    }
+}
