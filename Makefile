@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two commands are `make demo` and `make test`; each installs what is missing and says what.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Where cargo builds; it may stand outside the checkout.
+BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export CARGO_TARGET_DIR := $(BUILD)
+# The Python that the tests and the benchmark compare with; milvusdm itself needs none.
+export MILVUSDM_TEST_PYTHON := $(BUILD)/test-python/bin/python
+BINARY := $(BUILD)/release/milvusdm
+
+.PHONY: help demo test bench setup setup-build setup-python build fmt lint deny
+
+help:
+	@echo "make demo    build milvusdm and move real vectors between real files"
+	@echo "make test    build everything and run all tests"
+	@echo "make bench   time milvusdm against dd, with all output verified"
+	@echo "make setup   only install what demo, test and bench need"
+	@echo "make lint    formatting and clippy, as CI runs them"
+
+setup: setup-build setup-python
+
+setup-build:
+	@tests/setup.sh build
+
+setup-python:
+	@tests/setup.sh python "$(BUILD)/test-python"
+
+# Binaries and tests in one call, so that their dependencies are resolved and compiled once.
+build: setup-build
+	cargo build --release --locked --workspace --bins
+
+demo: build
+	@examples/demo.sh "$(BINARY)" "$(BUILD)/demo"
+
+test: setup
+	cargo build --release --locked --workspace --bins --tests
+	cargo test --release --locked --workspace
+
+bench: build setup-python
+	@"$(MILVUSDM_TEST_PYTHON)" tests/bench/bench.py --binary "$(BINARY)" --dir "$(BUILD)/bench"
+
+fmt:
+	cargo fmt --all
+
+lint: setup-build
+	cargo fmt --all -- --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+# Licences, bans and sources; `cargo install cargo-deny` once. Advisories need the network.
+deny:
+	cargo deny --offline check bans licenses sources

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what the build or the tests need and this machine lacks, and says what.
+#
+#   setup.sh build          packages that `cargo build` needs (HDF5 is compiled with CMake)
+#   setup.sh python FOLDER  a virtual environment with the packages the tests compare with
+#
+# Debian and its relatives are installed to with apt-get; elsewhere it says what is missing.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "needs root to run \`$*\`, and there is no sudo: run it as root, then try again"
+        exit 1
+    fi
+}
+
+install() {
+    [ $# -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        say "missing: $* (Debian's names); install them with your system's package manager"
+        exit 1
+    fi
+    say "installing $* with apt-get"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+build() {
+    local missing=()
+    command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null ||
+        missing+=(build-essential)
+    command -v cmake >/dev/null || missing+=(cmake)
+    install ${missing[@]+"${missing[@]}"}
+    if ! command -v cargo >/dev/null; then
+        say "there is no cargo: install Rust's stable toolchain with rustup, then try again"
+        exit 1
+    fi
+}
+
+python() {
+    local folder=$1 wanted="$here/python/requirements.txt"
+    # A copy of the list is left behind when everything in it is installed.
+    if cmp -s "$wanted" "$folder/installed.txt" && "$folder/bin/python" -c '' 2>/dev/null; then
+        return
+    fi
+    local missing=()
+    command -v python3 >/dev/null || missing+=(python3)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    install ${missing[@]+"${missing[@]}"}
+    say "installing $(grep -v '^#' "$wanted" | tr '\n' ' ')with pip into $folder"
+    rm -rf "$folder"
+    mkdir -p "$(dirname "$folder")"
+    python3 -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted" >&2
+    cp "$wanted" "$folder/installed.txt"
+}
+
+case "${1-}" in
+build) build ;;
+python) python "${2:?the folder of the virtual environment}" ;;
+*)
+    say "usage: setup.sh build | setup.sh python FOLDER"
+    exit 2
+    ;;
+esac
