@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What every theme needs: the binary, a place to work in, the data, and real h5py.
+//!
+//! Nothing here knows what milvusdm should do; that stands in the tests.
+
+mod binary;
+mod outcome;
+mod python;
+mod run;
+mod space;
+
+pub use binary::{python, repository};
+pub use outcome::Outcome;
+pub use python::{read_h5, run_python};
+pub use run::{Run, milvusdm};
+pub use space::Space;
+
+use std::path::{Path, PathBuf};
+
+/// A file under `tests/data`, absolute.
+#[track_caller]
+pub fn data(name: &str) -> PathBuf {
+    let path = repository().join("tests/data").join(name);
+    assert!(path.symlink_metadata().is_ok(), "there is no {}", path.display());
+    path
+}
+
+/// Whether the tests run as root, as they do in CI.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A path as text; all of ours are UTF-8.
+pub fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_str().expect("a path of ours").to_owned()
+}
