@@ -159,6 +159,11 @@ impl Error {
         self.0.help.as_deref()
     }
 
+    /// The text of the failure underneath, if there is one.
+    pub fn cause_text(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
     /// Replaces every text of the error, so that a secret can be masked before it is shown.
     #[must_use]
     pub fn map_text(mut self, mask: impl Fn(&str) -> String) -> Self {
