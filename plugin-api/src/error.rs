@@ -108,6 +108,13 @@ impl Error {
         self
     }
 
+    /// As [`with`](Self::with), in front of the context that is there.
+    #[must_use]
+    pub fn with_first(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.0.context.insert(0, (key.to_owned(), value.to_string()));
+        self
+    }
+
     /// Says what to do next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
