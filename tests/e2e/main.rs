@@ -1,2 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-fn main(){}
+//! End-to-end tests: the binary run as a process, against real files and real h5py.
+//!
+//! A module a theme; tests are named as sentences. What they need is installed by `make setup`,
+//! the binary is built by `make test`.
+#![forbid(unsafe_code)]
+
+mod support;
+
+mod cli;
+mod docs;
+mod examples;
+mod exit_codes;
+mod faiss_golden;
+mod faiss_hostile;
+mod hdf5_layouts;
+mod logs;
+mod memory;
+mod modes;
+mod permissions;
+mod reports;
+mod signals;
+mod task_errors;

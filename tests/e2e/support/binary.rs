@@ -13,7 +13,11 @@ pub fn milvusdm_binary() -> &'static Path {
     BINARY.get_or_init(|| match std::env::var_os("MILVUSDM_BIN") {
         Some(named) => {
             let binary = PathBuf::from(named);
-            assert!(binary.is_file(), "MILVUSDM_BIN names {}, which is no file", binary.display());
+            assert!(
+                binary.is_file(),
+                "MILVUSDM_BIN names {}, which is no file",
+                binary.display()
+            );
             binary
         }
         None => built_binary(),
@@ -45,24 +49,34 @@ fn dependencies(binary: &Path) -> Vec<PathBuf> {
     let list = std::fs::read_to_string(binary.with_extension("d")).unwrap_or_default();
     let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
     let sources = sources.replace("\\ ", "\0");
-    sources.split_whitespace().map(|source| source.replace('\0', " ").into()).collect()
+    sources
+        .split_whitespace()
+        .map(|source| source.replace('\0', " ").into())
+        .collect()
 }
 
 fn modified(path: &Path) -> SystemTime {
-    path.metadata().and_then(|metadata| metadata.modified()).expect("a file's time")
+    path.metadata()
+        .and_then(|metadata| metadata.modified())
+        .expect("a file's time")
 }
 
 /// `target/release`, from where this very program stands: `target/release/deps/e2e-…`.
 fn profile_folder() -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");
-    own.parent().and_then(Path::parent).expect("a folder above this program").to_owned()
+    own.parent()
+        .and_then(Path::parent)
+        .expect("a folder above this program")
+        .to_owned()
 }
 
 /// The Python with h5py and numpy that `make setup` installs.
 pub fn python() -> PathBuf {
     let python = match std::env::var_os("MILVUSDM_TEST_PYTHON") {
         Some(named) => PathBuf::from(named),
-        None => profile_folder().with_file_name("test-python").join("bin/python"),
+        None => profile_folder()
+            .with_file_name("test-python")
+            .join("bin/python"),
     };
     assert!(
         python.exists(),
@@ -75,5 +89,8 @@ pub fn python() -> PathBuf {
 /// The top of the repository.
 pub fn repository() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("the tests stand in the repository").to_owned()
+    tests
+        .parent()
+        .expect("the tests stand in the repository")
+        .to_owned()
 }

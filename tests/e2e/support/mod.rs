@@ -9,11 +9,11 @@ mod python;
 mod run;
 mod space;
 
-pub use binary::{python, repository};
+pub use binary::{milvusdm_binary as binary_path, python, repository};
 pub use outcome::Outcome;
 pub use python::{read_h5, run_python};
-pub use run::{Run, milvusdm};
-pub use space::Space;
+pub use run::milvusdm;
+pub use space::{Space, set_mode};
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,11 @@ use std::path::{Path, PathBuf};
 #[track_caller]
 pub fn data(name: &str) -> PathBuf {
     let path = repository().join("tests/data").join(name);
-    assert!(path.symlink_metadata().is_ok(), "there is no {}", path.display());
+    assert!(
+        path.symlink_metadata().is_ok(),
+        "there is no {}",
+        path.display()
+    );
     path
 }
 

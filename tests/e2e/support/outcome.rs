@@ -42,8 +42,15 @@ impl Outcome {
         };
         assert_eq!(report["is_over_time"], false, "it hangs: {outcome}");
         // SIGSEGV, SIGABRT and the like never are an answer.
-        assert_eq!(report["signal"], Value::Null, "a signal ended it: {outcome}");
-        assert!(!outcome.stderr.contains("panicked at"), "a panic is shown: {outcome}");
+        assert_eq!(
+            report["signal"],
+            Value::Null,
+            "a signal ended it: {outcome}"
+        );
+        assert!(
+            !outcome.stderr.contains("panicked at"),
+            "a panic is shown: {outcome}"
+        );
         outcome
     }
 
@@ -58,7 +65,10 @@ impl Outcome {
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Self {
         for part in parts {
-            assert!(self.stderr.contains(part), "wanted `{part}` on standard error: {self}");
+            assert!(
+                self.stderr.contains(part),
+                "wanted `{part}` on standard error: {self}"
+            );
         }
         self
     }
@@ -67,7 +77,10 @@ impl Outcome {
     #[track_caller]
     pub fn prints(self, parts: &[&str]) -> Self {
         for part in parts {
-            assert!(self.stdout.contains(part), "wanted `{part}` on standard output: {self}");
+            assert!(
+                self.stdout.contains(part),
+                "wanted `{part}` on standard output: {self}"
+            );
         }
         self
     }
@@ -75,7 +88,10 @@ impl Outcome {
     /// Claims that the peak memory stayed below so many MiB.
     #[track_caller]
     pub fn within_mib(self, most: u64) -> Self {
-        assert!(self.peak_bytes < most * MIB, "wanted a peak below {most} MiB: {self}");
+        assert!(
+            self.peak_bytes < most * MIB,
+            "wanted a peak below {most} MiB: {self}"
+        );
         self
     }
 
@@ -91,9 +107,22 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, code, stdout, stderr, peak_bytes, wall_ms } = self;
+        let Self {
+            line,
+            code,
+            stdout,
+            stderr,
+            peak_bytes,
+            wall_ms,
+        } = self;
         let peak = peak_bytes / MIB;
-        write!(f, "{line}\nexit code {code:?}, peak {peak} MiB, {wall_ms} ms")?;
-        write!(f, "\n--- standard output\n{stdout}\n--- standard error\n{stderr}\n---")
+        write!(
+            f,
+            "{line}\nexit code {code:?}, peak {peak} MiB, {wall_ms} ms"
+        )?;
+        write!(
+            f,
+            "\n--- standard output\n{stdout}\n--- standard error\n{stderr}\n---"
+        )
     }
 }

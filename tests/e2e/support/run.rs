@@ -17,7 +17,6 @@ pub struct Run<'a> {
     program: PathBuf,
     args: Vec<OsString>,
     envs: Vec<(OsString, OsString)>,
-    folder: PathBuf,
     limit_ms: u64,
     wrapper: Vec<OsString>,
 }
@@ -29,7 +28,6 @@ pub fn milvusdm<'a>(space: &'a Space, args: &[&str]) -> Run<'a> {
         program: milvusdm_binary().to_owned(),
         args: args.iter().map(OsString::from).collect(),
         envs: Vec::new(),
-        folder: space.root().to_owned(),
         limit_ms: DEFAULT_LIMIT_MS,
         wrapper: Vec::new(),
     }
@@ -39,12 +37,6 @@ impl Run<'_> {
     /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.envs.push((name.into(), value.as_ref().to_owned()));
-        self
-    }
-
-    /// Uses another working directory.
-    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = folder.into();
         self
     }
 
@@ -72,7 +64,10 @@ impl Run<'_> {
         let report = self.space.fresh("report.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_milvusdm-measure"));
         command.arg(&report).arg(self.limit_ms.to_string());
-        command.args(&self.wrapper).arg(&self.program).args(&self.args);
+        command
+            .args(&self.wrapper)
+            .arg(&self.program)
+            .args(&self.args);
         self.prepare(&mut command);
         let output = command.output().expect("milvusdm-measure starts");
         let line = self.line();
@@ -93,11 +88,15 @@ impl Run<'_> {
     }
 
     fn prepare(&self, command: &mut Command) {
-        command.current_dir(&self.folder).stdin(Stdio::null());
+        command.current_dir(self.space.root()).stdin(Stdio::null());
         // Nothing of the person who runs the tests: no settings, no home that logs would land in.
         for (name, _) in std::env::vars_os() {
             let is_ours = name.to_string_lossy().starts_with("MILVUSDM_");
-            if is_ours || ["LOGS_NUM", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"].map(OsStr::new).contains(&&*name) {
+            if is_ours
+                || ["LOGS_NUM", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"]
+                    .map(OsStr::new)
+                    .contains(&&*name)
+            {
                 command.env_remove(name);
             }
         }
@@ -107,7 +106,13 @@ impl Run<'_> {
     }
 
     fn line(&self) -> String {
-        let words = self.wrapper.iter().chain([self.program.as_os_str().to_owned()].iter()).chain(&self.args).map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
+        let words = self
+            .wrapper
+            .iter()
+            .chain([self.program.as_os_str().to_owned()].iter())
+            .chain(&self.args)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect::<Vec<_>>();
         words.join(" ")
     }
 }

@@ -23,7 +23,10 @@ impl Space {
         set_mode(folder.path(), 0o755);
         std::fs::create_dir(folder.path().join("home")).expect("a folder of ours");
         std::fs::create_dir(folder.path().join("hidden")).expect("a folder of ours");
-        Self { folder, count: AtomicU32::new(0) }
+        Self {
+            folder,
+            count: AtomicU32::new(0),
+        }
     }
 
     /// The folder itself.
@@ -46,7 +49,8 @@ impl Space {
     #[track_caller]
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("inside the space")).expect("a folder of ours");
+        std::fs::create_dir_all(path.parent().expect("inside the space"))
+            .expect("a folder of ours");
         std::fs::write(&path, content).expect("a file of ours");
         path
     }
@@ -71,7 +75,9 @@ impl Space {
         let mut found = Vec::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue;
+            };
             for entry in entries {
                 let entry = entry.expect("an entry of a folder of ours");
                 let path = entry.path();
