@@ -1,1 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+//! The host of milvusdm: reads a task, plans it, moves the data through plugins, accounts for
+//! every row.
+//!
+//! The way of the data: [`task`] (what the user wrote) → [`plan`] (datasets, splits, targets,
+//! conversions, refusals; nothing is written) → [`engine`] (readers, queue, writers) →
+//! [`report`] (ledger, exit code). [`control`] is what runs beside it: cancellation, progress,
+//! secrets. [`cli`] is the only part that prints.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod builtin;
+mod calls;
+pub mod cli;
+pub mod control;
+pub mod convert;
+pub mod engine;
+pub mod failure;
+pub mod ledger;
+pub mod plan;
+pub mod registry;
+pub mod report;
+pub mod task;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Runs a plan: target after target, each with parallel readers, a bounded queue and writers.
+//!
+//! ```text
+//! reader threads ── convert, cut ──► queue ──► writer threads ──► ledger
+//! ```
+//! Reading and writing count separately; only a target whose ledger balances is finished, and
+//! one that is stopped or fails is taken back.
+
+mod cut;
+mod queue;
+mod read;
+mod tally;
+mod transfer;
+mod write;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use milvusdm_plugin_api::{Error, ErrorKind};
+
+use crate::control::Control;
+use crate::failure::{self, DONE, Failure, INTERNAL, WITH_LOSSES};
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::report::{RunReport, Status, TargetView};
+use transfer::{Outcome, Transfer};
+
+/// Runs a plan and reports what became of every row; writes nothing if the plan is refused.
+pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
+    let started = Instant::now();
+    let mut report = plan.report();
+    if !plan.refusals().is_empty() {
+        return report;
+    }
+    report.bytes = 0;
+    let (rows, bytes) = plan.totals();
+    control.progress().set_total(rows, bytes);
+    let mut first_dataset = 0;
+    for (target, view) in plan.targets.iter().zip(&mut report.targets) {
+        let parts = target.parts.len();
+        let datasets = report.datasets.iter_mut().skip(first_dataset).take(parts);
+        first_dataset += parts;
+        if !target.is_written() || report.error.is_some() {
+            for (dataset, part) in datasets.zip(&target.parts) {
+                dataset.ledger = Some(target.expected_of(part));
+            }
+            continue;
+        }
+        let outcome = Transfer::new(plan, target, control).run();
+        for (dataset, ledger) in datasets.zip(&outcome.ledgers) {
+            dataset.ledger = Some(*ledger);
+        }
+        report.bytes = report.bytes.saturating_add(outcome.bytes);
+        report.rejected_rows.extend(outcome.rejected.iter().cloned());
+        report.notices.extend(outcome.notices.iter().cloned());
+        take_outcome(view, &outcome);
+        report.error = outcome.error;
+    }
+    report.ledger = report.targets.iter().map(|view| view.ledger).sum();
+    report.seconds = started.elapsed().as_secs_f64();
+    report.error = report.error.map(|error| control.mask_error(error));
+    report.exit = exit_code(&report, control);
+    report
+}
+
+fn take_outcome(view: &mut TargetView, outcome: &Outcome) {
+    view.ledger = outcome.ledgers.iter().copied().sum();
+    view.status = if outcome.error.is_some() { Status::Aborted } else { Status::Done };
+    if let Some(ack) = &outcome.finished {
+        view.rows_added = ack.rows_added;
+        view.rows_total = ack.rows_total;
+        view.bytes = ack.bytes;
+        if !ack.location.is_empty() {
+            view.location.clone_from(&ack.location);
+        }
+    }
+}
+
+/// What the run comes to; no success without a balanced ledger.
+fn exit_code(report: &RunReport, control: &Control) -> u8 {
+    match &report.error {
+        Some(error) if error.kind() == ErrorKind::Cancelled => {
+            control.signal().map_or(INTERNAL, failure::of_signal)
+        }
+        Some(error) => Failure::endpoint(error.clone()).exit,
+        None if !report.targets.iter().all(|view| view.ledger.is_balanced()) => INTERNAL,
+        None if report.ledger.has_losses() => WITH_LOSSES,
+        None => DONE,
+    }
+}
+
+/// The error of a ledger that does not add up.
+fn unbalanced(what: &str, ledger: &Ledger) -> Error {
+    let found = ledger.found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
+    Error::new(
+        ErrorKind::Internal,
+        format!(
+            "the ledger of {what} does not balance: {found} rows found, {} accounted for ({} written, {} deleted, {} skipped, {} collapsed, {} rejected, {} lost)",
+            ledger.accounted(),
+            ledger.written,
+            ledger.deleted,
+            ledger.skipped,
+            ledger.collapsed,
+            ledger.rejected,
+            ledger.lost
+        ),
+    )
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The reader threads: read a split, convert, cut, queue, and settle its account.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use milvusdm_plugin_api::{Error, ErrorKind, ReadRequest, Result};
+
+use super::cut;
+use super::queue::{Held, Item, Share};
+use super::tally::Origin;
+use super::transfer::{Job, Transfer};
+use super::unbalanced;
+use crate::ledger::Ledger;
+
+/// Reads splits until none is left.
+pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result<()> {
+    while let Some((position, job)) = transfer.next_job() {
+        if transfer.queue.is_closed() {
+            return Ok(());
+        }
+        let split = SplitRead { transfer, share, position, job, given: 0, sent: 0 };
+        split.read().map_err(|e| e.with("dataset", &job.dataset_name).with("split", &job.split.id))?;
+        transfer.queue.end(position);
+    }
+    Ok(())
+}
+
+/// A split while it is read.
+struct SplitRead<'a> {
+    transfer: &'a Transfer<'a>,
+    share: &'a Arc<Share>,
+    position: usize,
+    job: &'a Job<'a>,
+    /// Rows that the reader gave.
+    given: u64,
+    /// Rows of them that were queued.
+    sent: u64,
+}
+
+impl SplitRead<'_> {
+    fn read(mut self) -> Result<()> {
+        let (part, limits) = (self.job.part, &self.transfer.plan.limits);
+        tracing::debug!(dataset = %self.job.dataset_name, split = %self.job.split.id, "Reading a split.");
+        let growth = part.recipe.growth(&part.dataset.schema);
+        let request = ReadRequest {
+            first_row: 0,
+            max_batch_bytes: (limits.batch_bytes / growth).max(1),
+            max_batch_rows: limits.batch_rows,
+        };
+        let mut reader = self.transfer.plan.source.read(&part.dataset, self.job.split, &request)?;
+        // While it is converted, a batch is there twice.
+        let copies = if part.recipe.keeps_all() { 1 } else { 2 };
+        let expected = limits.batch_bytes.saturating_mul(copies);
+        loop {
+            self.transfer.control.check()?;
+            let is_over = || self.transfer.queue.is_closed() || self.transfer.control.signal().is_some();
+            let Some(held) = self.share.take(expected, is_over) else {
+                // Whoever closed the queue has said why.
+                return self.transfer.control.check();
+            };
+            let Some(batch) = reader.next()? else { break };
+            self.send(batch, held)?;
+        }
+        let account = reader.account()?;
+        self.transfer.tally.account(self.position, &account);
+        let mut ledger = Ledger { written: self.given, ..Ledger::of(self.job.split.found) };
+        ledger.take_account(&account);
+        if !ledger.is_balanced() {
+            return Err(unbalanced("this split, as the reader gave it,", &ledger)
+                .help("the source changed while it was read, or its plugin miscounts: nothing was finished"));
+        }
+        match self.job.split.live {
+            Some(live) if live != self.given => Err(self.not_as_announced(live)),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&mut self, batch: RecordBatch, mut held: Held) -> Result<()> {
+        let rows = batch.num_rows() as u64;
+        let first_row = self.given;
+        self.given = self.given.saturating_add(rows);
+        if let Some(live) = self.job.split.live.filter(|live| self.given > *live) {
+            return Err(self.not_as_announced(live));
+        }
+        let recipe = &self.job.part.recipe;
+        let (batch, removed) = if recipe.keeps_all() {
+            (batch, Vec::new())
+        } else {
+            let converted = recipe.apply(&batch)?;
+            let removed = converted.rejected.iter().map(|rejected| rejected.row).collect();
+            if !converted.rejected.is_empty() {
+                self.transfer.tally.rejected(self.origin(first_row), converted.rejected);
+            }
+            (converted.batch, removed)
+        };
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let pieces = cut::cut(batch, &self.transfer.plan.limits);
+        held.set(pieces.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add));
+        self.queue(pieces, first_row, removed, held);
+        Ok(())
+    }
+
+    fn queue(&mut self, pieces: Vec<(RecordBatch, u64)>, first_row: u64, removed: Vec<u64>, held: Held) {
+        let mut held = Some(held);
+        let last = pieces.len().saturating_sub(1);
+        let mut skipped = 0u64;
+        for (number, (batch, bytes)) in pieces.into_iter().enumerate() {
+            let rows = batch.num_rows() as u64;
+            let held = if number == last { held.take() } else { None };
+            self.transfer.queue.push(Item {
+                split: self.position,
+                first_row,
+                piece_before: skipped,
+                sent_before: self.sent,
+                removed: removed.clone(),
+                batch,
+                bytes,
+                _held: held,
+            });
+            skipped += rows;
+            self.sent = self.sent.saturating_add(rows);
+        }
+    }
+
+    fn origin(&self, first_row: u64) -> Origin<'_> {
+        Origin {
+            position: self.position,
+            dataset: &self.job.dataset_name,
+            split: &self.job.split.id,
+            first_row,
+        }
+    }
+
+    fn not_as_announced(&self, live: u64) -> Error {
+        Error::new(
+            ErrorKind::Plugin,
+            format!("the split was announced with {live} rows, but reading gave {}", self.given),
+        )
+        .help("the source changed while it was read, or its plugin miscounts: nothing was finished")
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One target: prepare, move, check the account, finish or take back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Result, Split};
+
+use super::queue::{Queue, Share};
+use super::tally::{Counts, Tally};
+use super::{read, unbalanced, write};
+use crate::calls::Writer;
+use crate::control::Control;
+use crate::ledger::Ledger;
+use crate::plan::{Part, Plan, PlannedTarget};
+use crate::report::RejectedRow;
+
+/// A target on its way.
+pub(super) struct Transfer<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) target: &'a PlannedTarget,
+    pub(super) control: &'a Arc<Control>,
+    pub(super) jobs: Vec<Job<'a>>,
+    pub(super) queue: Queue,
+    pub(super) tally: Tally,
+    /// Rows have their places in the target, so that they can be written in any order.
+    pub(super) is_addressed: bool,
+    writers: usize,
+    next_job: AtomicUsize,
+}
+
+/// A split to be read.
+pub(super) struct Job<'a> {
+    pub(super) part: &'a Part,
+    /// The dataset's position in the target.
+    part_position: usize,
+    pub(super) split: &'a Split,
+    /// Rows of the splits before it, where all of them are known exactly.
+    pub(super) row_before: u64,
+    pub(super) dataset_name: String,
+}
+
+/// What became of a target.
+pub(super) struct Outcome {
+    /// One account a dataset.
+    pub(super) ledgers: Vec<Ledger>,
+    pub(super) rejected: Vec<RejectedRow>,
+    pub(super) notices: Vec<String>,
+    pub(super) bytes: u64,
+    /// What the sink says at the end.
+    pub(super) finished: Option<FinishAck>,
+    pub(super) error: Option<Error>,
+}
+
+impl<'a> Transfer<'a> {
+    pub(super) fn new(plan: &'a Plan, target: &'a PlannedTarget, control: &'a Arc<Control>) -> Self {
+        let jobs = jobs(target);
+        let sink = &plan.capabilities;
+        let is_addressed = sink.addressed_writes && target.request.spec.rows.is_some();
+        let has_order = sink.ordered_append && !is_addressed;
+        let readers = plan.limits.readers as usize;
+        let writers = match sink.parallel_writers {
+            _ if has_order => 1,
+            None | Some(1) => 1,
+            Some(0) => readers,
+            Some(n) => readers.min(n as usize),
+        };
+        Self {
+            plan,
+            target,
+            control,
+            queue: Queue::new(jobs.len(), writers == 1),
+            tally: Tally::new(jobs.iter().map(|job| job.split.found)),
+            jobs,
+            is_addressed,
+            writers,
+            next_job: AtomicUsize::new(0),
+        }
+    }
+
+    /// Moves everything that goes into the target.
+    pub(super) fn run(self) -> Outcome {
+        let name = self.target.name();
+        tracing::info!(target = %name, splits = self.jobs.len(), "Writing {}.", self.target.state.location);
+        let writer = match self.plan.sink.prepare(&self.target.request) {
+            Ok(writer) => writer,
+            Err(error) => {
+                self.tally.failed(error);
+                return self.outcome(None);
+            }
+        };
+        std::thread::scope(|scope| self.move_rows(scope, &writer));
+        let finished = match self.closing_error() {
+            Some(error) => {
+                self.tally.failed(error);
+                None
+            }
+            None => self.finish(&writer),
+        };
+        if finished.is_none() {
+            self.take_back(&writer);
+        }
+        drop(writer);
+        self.outcome(finished)
+    }
+
+    fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
+        let mut threads = Vec::new();
+        let readers = self.jobs.len().min(self.plan.limits.readers as usize);
+        for number in 0..readers {
+            let share = Share::new(self.plan.limits.reader_bytes);
+            let work = move || read::read_splits(self, &share);
+            threads.push(self.spawn(scope, format!("reader-{number}"), work));
+        }
+        for number in 0..self.writers {
+            let work = move || write::write_batches(self, writer);
+            threads.push(self.spawn(scope, format!("writer-{number}"), work));
+        }
+        for thread in threads.into_iter().flatten() {
+            if thread.join().is_err() {
+                self.stop(Error::new(ErrorKind::Internal, "a thread of the engine panicked"));
+            }
+        }
+    }
+
+    /// Starts a thread whose failure stops all others.
+    fn spawn<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        name: String,
+        work: impl FnOnce() -> Result<()> + Send + 'scope,
+    ) -> Option<ScopedJoinHandle<'scope, ()>> {
+        let guarded = move || {
+            // A panic must not leave the others waiting for batches that never come.
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.stop(error),
+                Err(_) => self.stop(Error::new(ErrorKind::Internal, "a thread of the engine panicked")),
+            }
+        };
+        match std::thread::Builder::new().name(name).spawn_scoped(scope, guarded) {
+            Ok(thread) => Some(thread),
+            Err(cause) => {
+                self.stop(Error::io("start a thread", &cause));
+                None
+            }
+        }
+    }
+
+    fn stop(&self, error: Error) {
+        self.tally.failed(error);
+        self.queue.close();
+    }
+
+    /// The next split that nobody reads yet.
+    pub(super) fn next_job(&self) -> Option<(usize, &Job<'a>)> {
+        let position = self.next_job.fetch_add(1, Ordering::Relaxed);
+        self.jobs.get(position).map(|job| (position, job))
+    }
+
+    /// Why the target may not be finished.
+    fn closing_error(&self) -> Option<Error> {
+        self.tally.with(|counts| {
+            if counts.error.is_some() {
+                return counts.error.clone();
+            }
+            let mut accounts = self.jobs.iter().zip(&counts.splits);
+            let (job, ledger) = accounts.find(|(_, ledger)| !ledger.is_balanced())?;
+            Some(
+                unbalanced(&format!("`{}`", job.dataset_name), ledger)
+                    .with("split", &job.split.id)
+                    .help("the reader or the writer miscounts: nothing was finished"),
+            )
+        })
+    }
+
+    /// Publishes the target and holds the sink's own count against what it acknowledged.
+    fn finish(&self, writer: &Writer) -> Option<FinishAck> {
+        match writer.finish() {
+            Err(error) => {
+                self.tally.failed(error);
+                None
+            }
+            Ok(ack) => {
+                let written = self.tally.with(|counts| counts.splits.iter().map(|l| l.written).sum::<u64>());
+                if let Some(counted) = ack.rows_added.filter(|counted| *counted != written) {
+                    self.tally.failed(
+                        Error::new(
+                            ErrorKind::Internal,
+                            format!("the sink acknowledged {written} rows, but counts {counted} of them at the target"),
+                        )
+                        .with("target", &ack.location)
+                        .help("don't rely on this target; delete it and run the task again"),
+                    );
+                }
+                Some(ack)
+            }
+        }
+    }
+
+    fn take_back(&self, writer: &Writer) {
+        if let Err(error) = writer.abort() {
+            let message = format!("taking back what was written failed: {error}");
+            tracing::warn!(target = %self.target.name(), "{message}.");
+            self.tally.notice(message);
+        }
+    }
+
+    fn outcome(self, finished: Option<FinishAck>) -> Outcome {
+        let is_taken_back = finished.is_none() && self.plan.capabilities.transactional_publish;
+        let Counts { splits, rejected, notices, bytes, error } = self.tally.into_inner();
+        let mut ledgers = vec![Ledger::of(Some(0)); self.target.parts.len()];
+        for (job, mut ledger) in self.jobs.iter().zip(splits) {
+            if is_taken_back {
+                ledger.written = 0;
+            }
+            if let Some(sum) = ledgers.get_mut(job.part_position) {
+                *sum += ledger;
+            }
+        }
+        Outcome { ledgers, rejected, notices, bytes, finished, error }
+    }
+}
+
+/// All splits of a target in plan order, with the places of their rows.
+fn jobs(target: &PlannedTarget) -> Vec<Job<'_>> {
+    let mut jobs = Vec::new();
+    let mut row_before = 0u64;
+    for (part_position, part) in target.parts.iter().enumerate() {
+        for split in &part.splits {
+            let dataset_name = part.dataset.descriptor.full_name();
+            jobs.push(Job { part, part_position, split, row_before, dataset_name });
+            row_before = row_before.saturating_add(split.live.unwrap_or(0));
+        }
+    }
+    jobs
+}

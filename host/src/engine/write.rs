@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The writer threads: take batches from the queue, hand them to the sink, count what it took.
+
+use milvusdm_plugin_api::{Result, WriteAt};
+
+use super::queue::Item;
+use super::tally::Origin;
+use super::transfer::Transfer;
+use crate::calls::Writer;
+
+/// Writes batches until there are no more.
+pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<()> {
+    // Of use where this is the only writer, so that rows come in order.
+    let mut rows_before = 0u64;
+    while let Some(item) = transfer.queue.pop() {
+        transfer.control.check()?;
+        let Some(job) = transfer.jobs.get(item.split) else { continue };
+        let row = if transfer.is_addressed {
+            job.row_before.saturating_add(item.sent_before)
+        } else {
+            rows_before
+        };
+        rows_before = rows_before.saturating_add(item.batch.num_rows() as u64);
+        let at = WriteAt { split: item.split as u64, row };
+        let Item { split, first_row, piece_before, removed, batch, bytes, _held, .. } = item;
+        let rows = batch.num_rows() as u64;
+        let mut ack = writer
+            .write(at, batch)
+            .map_err(|e| e.with("dataset", &job.dataset_name).with("split", &job.split.id))?;
+        transfer.tally.written(split, ack.written, bytes);
+        transfer.control.progress().add(rows, bytes);
+        if !ack.rejected.is_empty() {
+            for rejected in &mut ack.rejected {
+                rejected.row = place_before(rejected.row.saturating_add(piece_before), &removed);
+            }
+            let origin = Origin {
+                position: split,
+                dataset: &job.dataset_name,
+                split: &job.split.id,
+                first_row,
+            };
+            transfer.tally.rejected(origin, ack.rejected);
+        }
+    }
+    Ok(())
+}
+
+/// The place that a row had before the rows of `removed` (ascending) were taken out.
+fn place_before(row: u64, removed: &[u64]) -> u64 {
+    removed.iter().fold(row, |place, gone| if *gone <= place { place + 1 } else { place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_those_of_the_batch_as_it_was_read() {
+        // Of 0..7, rows 0, 2 and 3 were taken out: 1 4 5 6 are left.
+        let places: Vec<u64> = (0..4).map(|row| place_before(row, &[0, 2, 3])).collect();
+        assert_eq!(places, [1, 4, 5, 6]);
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a task to everything that is decided before the first byte is written: datasets, splits,
+//! targets, conversions, free space, and what stands in the way.
+//!
+//! A plan lists all that stands in the way, not only the first, so that a task is mended once.
+//! Making it writes nothing.
+
+mod inspect;
+mod limits;
+mod refusals;
+mod target;
+
+use std::sync::Arc;
+
+use milvusdm_plugin_api::model::Capabilities;
+use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Split};
+use serde_json::Value;
+
+pub use inspect::inspect;
+pub use limits::Limits;
+pub use target::{Part, PlannedTarget};
+
+use crate::calls::{Sink, Source};
+use crate::control::Control;
+use crate::convert::Recipe;
+use crate::failure::{DONE, Failure};
+use crate::registry::{Entry, Registry};
+use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
+use crate::task::{DatasetName, Side, Task};
+use refusals::Refusals;
+
+/// Everything that is decided before the first byte is written.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) source: Source,
+    pub(crate) sink: Sink,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) limits: Limits,
+    pub(crate) targets: Vec<PlannedTarget>,
+    refusals: Vec<Refusal>,
+    notices: Vec<String>,
+    source_view: PluginView,
+    sink_view: PluginView,
+    /// Datasets that no target takes, because they are refused.
+    refused: Vec<DatasetView>,
+}
+
+impl Plan {
+    /// Opens source and sink and plans the task.
+    ///
+    /// # Errors
+    /// Where source or sink can't be opened or looked at; what merely stands in the way of this
+    /// task is listed in the plan.
+    pub fn make(task: &Task, registry: &Registry, control: &Arc<Control>) -> Result<Self, Failure> {
+        let source_entry = entry(task, registry, Side::Source)?;
+        let sink_entry = entry(task, registry, Side::Sink)?;
+        let of_source = |e| Failure::endpoint(task.locate(Side::Source, e));
+        let of_sink = |e| Failure::endpoint(task.locate(Side::Sink, e));
+        let source = Source::open(source_entry, &Value::Object(task.source.options.clone()), control)
+            .map_err(of_source)?;
+        let sink = Sink::open(sink_entry, &Value::Object(task.sink.options.clone()), control)
+            .map_err(of_sink)?;
+        let capabilities = sink.capabilities().map_err(of_sink)?;
+        let parallel = task.parallel.map(|n| u64::from(n.get()));
+        let mut plan = Self {
+            limits: Limits::new(task.memory_bytes, parallel, &capabilities),
+            source,
+            sink,
+            capabilities,
+            targets: Vec::new(),
+            refusals: Vec::new(),
+            notices: Vec::new(),
+            source_view: view(source_entry),
+            sink_view: view(sink_entry),
+            refused: Vec::new(),
+        };
+        let mut refusals = Refusals::default();
+        let selected = plan.select(task, &mut refusals).map_err(of_source)?;
+        let mut parts = Vec::with_capacity(selected.len());
+        for dataset in selected {
+            control.check().map_err(Failure::endpoint)?;
+            let splits = plan.source.splits(&dataset).map_err(of_source)?;
+            match Recipe::decide(&dataset, &plan.capabilities, &task.conversions) {
+                Ok(recipe) => parts.push(Part { dataset, splits, recipe }),
+                Err(errors) => plan.refuse_dataset(&dataset, &splits, errors, &mut refusals),
+            }
+        }
+        plan.targets = target::group(parts, task, &mut refusals);
+        plan.notices.extend(target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?);
+        plan.refusals = refusals.into_inner();
+        Ok(plan)
+    }
+
+    /// The datasets that the task selects; names in it that match nothing are refused.
+    fn select(&self, task: &Task, refusals: &mut Refusals) -> Result<Vec<Dataset>, Error> {
+        let all = self.source.datasets()?;
+        let names: Vec<DatasetName<'_>> = all.iter().map(name).collect();
+        for unmatched in task.selection.unmatched_includes(&names) {
+            refusals.task(task.locate_pointer(&unmatched.pointer, unmatched.error));
+        }
+        let is_selected = |dataset: &&Dataset| {
+            let (collection, partition) = name(dataset);
+            task.selection.matches(collection, partition)
+        };
+        let selected: Vec<Dataset> = all.iter().filter(is_selected).cloned().collect();
+        let names: Vec<DatasetName<'_>> = selected.iter().map(name).collect();
+        for unmatched in task.mapping.unmatched_rules(&names) {
+            refusals.task(task.locate_pointer(&unmatched.pointer, unmatched.error));
+        }
+        refusals.unknown_columns(task, &selected);
+        Ok(selected)
+    }
+
+    fn refuse_dataset(
+        &mut self,
+        dataset: &Dataset,
+        splits: &[Split],
+        errors: Vec<Error>,
+        refusals: &mut Refusals,
+    ) {
+        let view = DatasetView::of(dataset).with_splits(splits);
+        for error in errors {
+            refusals.about(&view.name(), error);
+        }
+        self.refused.push(view);
+    }
+
+    /// Why the plan can't be run; empty if it can.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// Rows and bytes that will go through, as far as they are known.
+    pub fn totals(&self) -> (u64, u64) {
+        let parts = self.targets.iter().filter(|t| t.is_written()).flat_map(|t| &t.parts);
+        parts.flat_map(|part| &part.splits).fold((0, 0), |(rows, bytes): (u64, u64), split| {
+            let live = split.live.or(split.found).unwrap_or(0);
+            (rows.saturating_add(live), bytes.saturating_add(split.bytes))
+        })
+    }
+
+    /// What would be done.
+    pub fn report(&self) -> RunReport {
+        let datasets = self.targets.iter().flat_map(PlannedTarget::dataset_views);
+        RunReport {
+            version: VERSION,
+            source: self.source_view.clone(),
+            sink: self.sink_view.clone(),
+            datasets: datasets.chain(self.refused.iter().cloned()).collect(),
+            targets: self.targets.iter().map(PlannedTarget::view).collect(),
+            ledger: self.targets.iter().map(PlannedTarget::expected).sum(),
+            rejected_rows: Vec::new(),
+            refusals: self.refusals.clone(),
+            notices: self.notices.clone(),
+            bytes: self.totals().1,
+            seconds: 0.0,
+            error: None,
+            exit: self.refusals.iter().map(|refusal| refusal.exit).max().unwrap_or(DONE),
+        }
+    }
+}
+
+fn view(entry: &Entry) -> PluginView {
+    PluginView { name: entry.info.name.clone(), version: entry.info.version.clone() }
+}
+
+/// The plugin of one side, its options checked.
+fn entry<'a>(task: &Task, registry: &'a Registry, side: Side) -> Result<&'a Entry, Failure> {
+    let (name, pointer) = match side {
+        Side::Source => (&task.source.plugin, "/source/plugin"),
+        Side::Sink => (&task.sink.plugin, "/sink/plugin"),
+    };
+    let entry = registry
+        .get(name)
+        .map_err(|e| Failure::task(task.locate_pointer(pointer, e)))?;
+    let (options, does) = match side {
+        Side::Source => (&entry.info.source_options, "read: it can't stand under `source`"),
+        Side::Sink => (&entry.info.sink_options, "write: it can't stand under `sink`"),
+    };
+    if options.is_none() {
+        let error = Error::new(ErrorKind::Config, format!("the plugin `{name}` does not {does}"));
+        return Err(Failure::task(task.locate_pointer(pointer, error)));
+    }
+    task.check_options(side, &entry.info).map_err(Failure::task)?;
+    Ok(entry)
+}
+
+/// A dataset's name as selections and mappings see it: the default partition has none.
+fn name(dataset: &Dataset) -> DatasetName<'_> {
+    let descriptor = &dataset.descriptor;
+    let partition = descriptor.partition.as_deref().filter(|_| !descriptor.partition_default);
+    (descriptor.collection.as_str(), partition)
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Collects what stands in the way of a plan, each with the exit code that it leads to.
+
+use milvusdm_plugin_api::{Dataset, Error, ErrorKind};
+
+use crate::failure::{ENDPOINT, Failure, REFUSED};
+use crate::report::Refusal;
+use crate::task::{Task, nearest};
+
+/// What stands in the way, in the order in which it was met.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Vec<Refusal>);
+
+impl Refusals {
+    /// Something about the task as a whole.
+    pub(super) fn task(&mut self, error: Error) {
+        self.push("", error, REFUSED);
+    }
+
+    /// Something about a dataset or target that the task has to be changed for.
+    pub(super) fn about(&mut self, about: &str, error: Error) {
+        self.push(about, error, REFUSED);
+    }
+
+    /// Something that the sink can't do.
+    pub(super) fn sink(&mut self, about: &str, error: Error) {
+        let exit = match error.kind() {
+            ErrorKind::Io => ENDPOINT,
+            _ => Failure::endpoint(error.clone()).exit,
+        };
+        self.push(about, error, exit);
+    }
+
+    /// Columns that `convert` names and no selected dataset has.
+    pub(super) fn unknown_columns(&mut self, task: &Task, selected: &[Dataset]) {
+        let mut known: Vec<&str> = selected
+            .iter()
+            .flat_map(|dataset| dataset.schema.fields())
+            .map(|field| field.name().as_str())
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        for column in task.conversions.columns.keys().filter(|c| !known.contains(&c.as_str())) {
+            let error = Error::new(
+                ErrorKind::Config,
+                format!("no selected dataset has a column `{column}`"),
+            );
+            let pointer = format!("/convert/columns/{}", column.replace('~', "~0").replace('/', "~1"));
+            self.task(task.locate_pointer(&pointer, error.help(nearest::advice(column, &known))));
+        }
+    }
+
+    pub(super) fn into_inner(self) -> Vec<Refusal> {
+        self.0
+    }
+
+    fn push(&mut self, about: &str, error: Error, exit: u8) {
+        self.0.push(Refusal { about: about.to_owned(), error, exit });
+    }
+}

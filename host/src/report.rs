@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a command found or did, as data: printed for people by [`cli`](crate::cli), for programs
+//! as the JSON that `--json` promises.
+
+use milvusdm_plugin_api::model::schema::{Column, classify};
+use milvusdm_plugin_api::model::{IdPolicy, IndexDefinition, wire};
+use milvusdm_plugin_api::{Dataset, Error, Node, Split};
+use serde::Serialize;
+
+use crate::convert::Conversion;
+use crate::ledger::Ledger;
+
+/// Version of the JSON documents.
+pub const VERSION: u32 = 1;
+
+/// A dataset, as `inspect`, `plan` and `run` show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct DatasetView {
+    /// Collection in the source.
+    pub collection: String,
+    /// Partition in the source; absent is the default one.
+    pub partition: Option<String>,
+    /// Rows that reading gives.
+    pub rows: Option<u64>,
+    /// Whether that number is exact.
+    pub rows_exact: bool,
+    /// Rows that are there but deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<u64>,
+    /// Dimension of the (first) vector column; bits for binary vectors.
+    pub dim: Option<u32>,
+    /// Kind and element type of it: `dense f32`, `binary`.
+    pub vector: Option<String>,
+    /// Canonical metric, if known.
+    pub metric: Option<String>,
+    /// Where ids come from.
+    pub ids: IdPolicy,
+    /// Columns in their order: name and type.
+    pub columns: Vec<ColumnView>,
+    /// Bytes that reading gives, about.
+    pub bytes: Option<u64>,
+    /// Index definitions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<IndexDefinition>,
+    /// Splits, where they were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<u64>,
+    /// Where the rows go: `collection` or `collection/partition`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Where the rows went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+}
+
+/// A column by name and type.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColumnView {
+    /// Its name.
+    pub name: String,
+    /// `id`, `vector`, `dynamic`, `partition`; absent for a scalar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
+    /// `dense 128 x f32`, `Int64`, `Utf8`, …
+    #[serde(rename = "type")]
+    pub type_name: String,
+}
+
+impl DatasetView {
+    /// What is known of a dataset without looking at its splits.
+    pub fn of(dataset: &Dataset) -> Self {
+        let descriptor = &dataset.descriptor;
+        let vector = dataset.schema.fields().iter().find_map(|field| match classify(field) {
+            Column::Vector(vector) => Some(vector),
+            _ => None,
+        });
+        Self {
+            collection: descriptor.collection.clone(),
+            partition: descriptor.partition.clone(),
+            rows: descriptor.rows.map(|rows| rows.value),
+            rows_exact: descriptor.rows.is_some_and(|rows| rows.exact),
+            deleted: descriptor.deleted,
+            dim: vector.as_ref().map(|vector| vector.dim).filter(|dim| *dim > 0),
+            vector: vector.as_ref().map(|vector| format!("{} {}", vector.kind, vector.elem)),
+            metric: vector.and_then(|vector| vector.metric),
+            ids: descriptor.id.policy,
+            columns: dataset.schema.fields().iter().map(|field| ColumnView::of(field)).collect(),
+            bytes: descriptor.bytes,
+            indexes: descriptor.indexes.clone(),
+            splits: None,
+            target: None,
+            ledger: None,
+        }
+    }
+
+    /// The same with what the splits say of rows and bytes.
+    #[must_use]
+    pub fn with_splits(mut self, splits: &[Split]) -> Self {
+        let live: Option<u64> = splits.iter().map(|split| split.live).sum();
+        if let Some(live) = live {
+            self.rows = Some(live);
+            self.rows_exact = true;
+        }
+        let bytes = splits.iter().map(|split| split.bytes).fold(0, u64::saturating_add);
+        if bytes > 0 {
+            self.bytes = Some(bytes);
+        }
+        self.splits = Some(splits.len() as u64);
+        self
+    }
+
+    /// `collection` or `collection/partition`.
+    pub fn name(&self) -> String {
+        match &self.partition {
+            Some(partition) => format!("{}/{partition}", self.collection),
+            None => self.collection.clone(),
+        }
+    }
+}
+
+impl ColumnView {
+    /// What a field's metadata says it is.
+    pub fn of(field: &arrow_schema::Field) -> Self {
+        let (role, type_name) = match classify(field) {
+            Column::Id => (Some("id"), wire::type_name(field)),
+            Column::Vector(vector) if vector.dim == 0 => {
+                (Some("vector"), format!("{} {}", vector.kind, vector.elem))
+            }
+            Column::Vector(vector) => {
+                (Some("vector"), format!("{} {} x {}", vector.kind, vector.dim, vector.elem))
+            }
+            Column::Dynamic => (Some("dynamic"), wire::type_name(field)),
+            Column::Partition => (Some("partition"), wire::type_name(field)),
+            _ => (None, wire::type_name(field)),
+        };
+        Self { name: field.name().clone(), role, type_name }
+    }
+}
+
+/// What `inspect` found.
+#[derive(Debug, Serialize)]
+pub struct InspectReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The plugin that read it.
+    pub plugin: PluginView,
+    /// Datasets in the source's order.
+    pub datasets: Vec<DatasetView>,
+    /// Trees: an index and its parts.
+    pub trees: Vec<Node>,
+    /// What a person should know.
+    pub notices: Vec<String>,
+    /// The exit code.
+    pub exit: u8,
+}
+
+/// A plugin's name and version.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginView {
+    /// Name in task files.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+}
+
+/// What became of a target, or is to become of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetView {
+    /// `collection` or `collection/partition`.
+    pub name: String,
+    /// Where it is: a path, a server's collection.
+    pub location: String,
+    /// What is done there.
+    pub action: Action,
+    /// How far that came.
+    pub status: Status,
+    /// Rows that were there before.
+    pub rows_before: Option<u64>,
+    /// Rows that the sink counted at the end as added, apart from the writing.
+    pub rows_added: Option<u64>,
+    /// Rows that are there in all.
+    pub rows_total: Option<u64>,
+    /// Bytes that it takes there.
+    pub bytes: Option<u64>,
+    /// What the conversions do to columns.
+    pub conversions: Vec<Conversion>,
+    /// The account of everything that was to go there.
+    pub ledger: Ledger,
+}
+
+/// What is done at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is not there and will be made.
+    Create,
+    /// Rows are added to what is there.
+    Append,
+    /// What is there is replaced.
+    Overwrite,
+    /// It is there and left alone.
+    Skip,
+    /// It is there, and the task does not say what to do about it.
+    Refuse,
+}
+
+impl Action {
+    /// Whether rows are written.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Create | Self::Append | Self::Overwrite)
+    }
+}
+
+/// How far a target came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing was written.
+    Planned,
+    /// All rows are there, or accounted for.
+    Done,
+    /// Left alone because it exists.
+    Skipped,
+    /// The run stopped in it; what was written was taken back.
+    Aborted,
+}
+
+/// Why a plan can't be run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Refusal {
+    /// The dataset or target it is about; empty if it is about the task.
+    pub about: String,
+    /// What is wrong, and what to do.
+    pub error: Error,
+    /// The exit code that it leads to.
+    pub exit: u8,
+}
+
+/// A row that did not go through, as an example.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedRow {
+    /// The dataset in the source.
+    pub dataset: String,
+    /// The split of it.
+    pub split: String,
+    /// The row's place among the rows that reading the split gives.
+    pub row: u64,
+    /// Its id, if it has one.
+    pub id: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a run did, or a plan would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Where the data came from.
+    pub source: PluginView,
+    /// Where they went.
+    pub sink: PluginView,
+    /// Datasets in plan order.
+    pub datasets: Vec<DatasetView>,
+    /// Targets in plan order.
+    pub targets: Vec<TargetView>,
+    /// The sum of all accounts.
+    pub ledger: Ledger,
+    /// The first rows that were rejected.
+    pub rejected_rows: Vec<RejectedRow>,
+    /// Why the plan can't be run.
+    pub refusals: Vec<Refusal>,
+    /// What a person should know.
+    pub notices: Vec<String>,
+    /// Bytes that went through.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// What stopped the run.
+    pub error: Option<Error>,
+    /// The exit code.
+    pub exit: u8,
+}

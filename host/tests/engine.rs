@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The engine against a source and a sink of known rows: order, cutting, ledger, faults.
+
+mod memory;
+
+use std::time::Duration;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use memory::{Stored, run, run_with, stored, value_of};
+use milvusdm::control::Control;
+use milvusdm::report::{Action, RunReport, Status};
+use milvusdm_plugin_api::ErrorKind;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A sink that holds everything here, in order.
+fn capabilities() -> Value {
+    json!({
+        "id_types": ["Int64", "UInt64", "Utf8"], "id_policy": ["given", "none"],
+        "vectors": [{"kind": "dense", "elem": ["f32", "f64"], "max_count": 1}],
+        "scalar_types": ["Utf8", "Float64", "Int8"], "nullable": true,
+        "ordered_append": true, "transactional_publish": true,
+    })
+}
+
+fn with(mut base: Value, members: Value) -> Value {
+    for (key, value) in members.as_object().unwrap() {
+        base[key] = value.clone();
+    }
+    base
+}
+
+/// A task that moves `datasets` into the store of that name.
+fn task(store: &str, datasets: &Value, capabilities: &Value) -> Value {
+    json!({
+        "source": {"plugin": "memory", "datasets": datasets, "dim": 4},
+        "sink": {"plugin": "memory", "store": store, "capabilities": capabilities.to_string()},
+    })
+}
+
+fn one(store: &str, splits: &[u64]) -> Value {
+    task(store, &json!([{"name": "a", "splits": splits}]), &capabilities())
+}
+
+/// The same with a sin of the source's or the sink's.
+fn sinning(store: &str, side: &str, sin: &str) -> Value {
+    let mut task = one(store, &[100, 100]);
+    task[side]["sin"] = sin.into();
+    task["memory"] = "16MiB".into();
+    task["source"]["dim"] = 50_000.into();
+    task
+}
+
+fn ids(stored: &Stored) -> Vec<i64> {
+    stored
+        .batches
+        .iter()
+        .flat_map(|(_, batch)| batch.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec())
+        .collect()
+}
+
+fn planned_ids(splits: &[u64]) -> Vec<i64> {
+    let rows = splits.iter().enumerate();
+    rows.flat_map(|(split, rows)| (0..*rows).map(move |row| value_of(0, split, row))).collect()
+}
+
+fn assert_done(report: &RunReport, rows: u64) {
+    assert_eq!(report.exit, 0, "{:?} {:?}", report.error, report.refusals);
+    assert_eq!((report.ledger.found, report.ledger.written), (Some(rows), rows));
+    assert!(report.ledger.is_balanced());
+}
+
+/// A run that failed: exit code, kind, and nothing that looks whole.
+fn assert_failed(report: &RunReport, store: &str, exit: u8, text: &str) {
+    let error = report.error.as_ref().expect("the run failed").to_string();
+    assert_eq!(report.exit, exit, "{error}");
+    assert!(error.contains(text), "{error}");
+    assert_eq!(report.targets[0].status, Status::Aborted);
+    assert!(stored(store, "a").is_none(), "nothing is published");
+    assert_eq!(report.ledger.written, 0, "what is taken back is not written");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_reach_an_ordered_sink_in_plan_order(
+        splits in prop::collection::vec(0u64..400, 1..12),
+        parallel in 1u32..9,
+        request_bytes in 24u64..4000,
+        request_rows in prop::option::of(1u64..50),
+    ) {
+        let limits = json!({"max_request_bytes": request_bytes, "max_request_rows": request_rows});
+        let mut task = task("order", &json!([{"name": "a", "splits": splits}]), &with(capabilities(), limits));
+        task["parallel"] = parallel.into();
+        let report = run(&task);
+        let rows = splits.iter().sum();
+        assert_done(&report, rows);
+        let stored = stored("order", "a").unwrap();
+        prop_assert_eq!(ids(&stored), planned_ids(&splits));
+        for (_, batch) in &stored.batches {
+            let size = batch.num_rows() as u64;
+            prop_assert!(size <= request_rows.unwrap_or(u64::MAX) && (size == 1 || size * 24 <= request_bytes));
+        }
+        let sums = stored.batches.iter().scan(0, |row, (at, batch)| {
+            let is_next = at == row;
+            *row += batch.num_rows() as u64;
+            Some(is_next)
+        });
+        prop_assert!(sums.into_iter().all(|is_next| is_next), "rows are numbered one after the other");
+    }
+
+    #[test]
+    fn rows_that_are_addressed_come_with_their_places(
+        splits in prop::collection::vec(0u64..400, 1..12),
+        request_rows in 1u64..50,
+    ) {
+        let wanted = json!({"addressed_writes": true, "parallel_writers": 0, "max_request_rows": request_rows});
+        let task = task("places", &json!([{"name": "a", "splits": splits}]), &with(capabilities(), wanted));
+        assert_done(&run(&task), splits.iter().sum());
+        let mut stored = stored("places", "a").unwrap();
+        stored.batches.sort_by_key(|(at, _)| *at);
+        prop_assert_eq!(ids(&stored), planned_ids(&splits));
+    }
+}
+
+#[test]
+fn a_reader_that_ignores_the_ceiling_is_cut() {
+    let mut task = task("cut", &json!([{"name": "a", "splits": [1000]}]), &with(capabilities(), json!({"max_request_rows": 7})));
+    task["source"]["sin"] = "ignores the ceiling".into();
+    assert_done(&run(&task), 1000);
+    let stored = stored("cut", "a").unwrap();
+    assert!(stored.batches.iter().all(|(_, batch)| batch.num_rows() <= 7));
+    assert_eq!(ids(&stored), planned_ids(&[1000]));
+}
+
+#[test]
+fn deleted_rows_are_found_but_not_written() {
+    let mut task = one("deleted", &[10, 20]);
+    task["source"]["deleted"] = 3.into();
+    let report = run(&task);
+    assert_eq!(report.exit, 0);
+    let ledger = report.datasets[0].ledger.unwrap();
+    assert_eq!((ledger.found, ledger.written, ledger.deleted), (Some(36), 30, 6));
+}
+
+#[test]
+fn a_count_that_nobody_knows_is_stated_as_unknown() {
+    let mut task = one("unknown", &[10, 20]);
+    task["source"]["counts_unknown"] = true.into();
+    let report = run(&task);
+    assert_eq!((report.exit, report.ledger.found, report.ledger.written), (0, None, 30));
+}
+
+#[test]
+fn a_reader_that_loses_or_invents_a_row_fails_the_run() {
+    let report = run(&sinning("less", "source", "gives a row less"));
+    assert_failed(&report, "less", 5, "100 rows found, 99 accounted for");
+    let report = run(&sinning("more", "source", "gives a row more"));
+    assert_failed(&report, "more", 3, "announced with 100 rows");
+}
+
+#[test]
+fn a_writer_that_forgets_a_row_fails_the_run() {
+    let report = run(&sinning("forgets", "sink", "forgets a row"));
+    assert_failed(&report, "forgets", 3, "rows");
+}
+
+#[test]
+fn a_writer_that_drops_a_row_silently_is_found_out_by_the_count_at_the_end() {
+    let report = run(&sinning("drops", "sink", "drops a row silently"));
+    assert_eq!(report.exit, 5);
+    let error = report.error.unwrap().to_string();
+    assert!(error.contains("acknowledged 200 rows, but counts 199"), "{error}");
+}
+
+#[test]
+fn failures_in_the_middle_publish_nothing() {
+    let report = run(&sinning("read", "source", "fails at row 50"));
+    assert_failed(&report, "read", 4, "the disk is gone");
+    let report = run(&sinning("panic", "source", "panics at row 50"));
+    assert_failed(&report, "panic", 3, "plugin panicked in `reader_next`");
+    let report = run(&sinning("write", "sink", "fails to write"));
+    assert_failed(&report, "write", 4, "the disk is full");
+    let report = run(&sinning("prepare", "sink", "cannot prepare"));
+    assert_failed(&report, "prepare", 4, "no");
+}
+
+#[test]
+fn rejected_rows_are_counted_and_named() {
+    let mut task = task("rejects", &json!([{"name": "a", "splits": [10]}]), &with(capabilities(), json!({"max_request_rows": 5})));
+    task["sink"]["sin"] = "rejects the first row of each batch".into();
+    let report = run(&task);
+    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 8, 2));
+    let rows: Vec<(u64, &str)> = report.rejected_rows.iter().map(|r| (r.row, r.reason.as_str())).collect();
+    assert_eq!(rows, [(0, "it is the first"), (5, "it is the first")]);
+}
+
+#[test]
+fn a_wish_to_stop_is_heard_within_a_batch_and_publishes_nothing() {
+    let mut task = sinning("stop", "source", "");
+    task["source"]["delay_ms"] = 20.into();
+    let control = Control::new();
+    let report = std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_with(&task, &control));
+        std::thread::sleep(Duration::from_millis(70));
+        control.cancel(15);
+        let asked = std::time::Instant::now();
+        let report = running.join().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(2));
+        report
+    });
+    assert_failed(&report, "stop", 143, "stopped on request");
+    assert_eq!(report.error.unwrap().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn each_mode_does_what_it_says_where_the_target_exists() {
+    for (mode, action, exit, rows) in [
+        ("fail", Action::Refuse, 2, 0),
+        ("skip", Action::Skip, 0, 0),
+        ("append", Action::Append, 0, 10),
+        ("overwrite", Action::Overwrite, 0, 10),
+    ] {
+        let mut task = one(&format!("mode-{mode}"), &[10]);
+        task["mode"] = mode.into();
+        task["sink"]["existing"] = json!(["a"]);
+        let report = run(&task);
+        assert_eq!((report.exit, report.targets[0].action), (exit, action), "{mode}");
+        assert_eq!(report.ledger.written, rows, "{mode}");
+        assert_eq!(stored(&format!("mode-{mode}"), "a").is_some(), rows > 0, "{mode}");
+        assert!(exit != 0 || report.ledger.is_balanced(), "{mode}");
+    }
+}
+
+#[test]
+fn datasets_are_selected_renamed_and_merged() {
+    let datasets = json!([
+        {"name": "faces/p1", "splits": [3]}, {"name": "faces/p2", "splits": [4]}, {"name": "logs", "splits": [5]},
+    ]);
+    let mut task = task("merged", &datasets, &capabilities());
+    task["select"] = json!({"include": ["faces"]});
+    task["map"] = json!("all/one");
+    let report = run(&task);
+    assert_done(&report, 7);
+    assert_eq!((report.targets.len(), report.datasets.len()), (1, 2));
+    assert_eq!(stored("merged", "all/one").unwrap().batches.len(), 2);
+}
+
+#[test]
+fn everything_that_stands_in_the_way_is_listed_at_once() {
+    let mut task = one("refused", &[10]);
+    task["select"] = json!({"include": ["a", "b"]});
+    task["convert"] = json!({"columns": {"vektor": "drop"}});
+    task["sink"]["existing"] = json!(["a"]);
+    let report = run(&task);
+    assert_eq!(report.exit, 2);
+    let texts: Vec<String> = report.refusals.iter().map(|r| r.error.to_string()).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(texts.iter().any(|t| t.contains("`b` matches nothing")), "{texts:?}");
+    assert!(texts.iter().any(|t| t.contains("did you mean `vector`?")), "{texts:?}");
+    assert!(texts.iter().any(|t| t.contains("exists already")), "{texts:?}");
+}
+
+#[test]
+fn a_full_volume_is_known_before_the_first_byte() {
+    let datasets = json!([{"name": "a", "splits": [100]}, {"name": "b", "splits": [100]}]);
+    let mut task = task("full", &datasets, &capabilities());
+    task["sink"]["free_bytes"] = 2000.into();
+    let report = run(&task);
+    assert_eq!(report.exit, 4);
+    let text = report.refusals[0].error.to_string();
+    assert!(text.contains("needs 3200 bytes, but only 2000 are free"), "{text}");
+    task["sink"]["free_bytes"] = 3200.into();
+    assert_done(&run(&task), 200);
+}
+
+#[test]
+fn rounding_needs_permission_and_what_does_not_fit_is_rejected() {
+    let narrow = json!({"vectors": [{"kind": "dense", "elem": ["f32"], "max_count": 1}]});
+    let mut task = task("narrow", &json!([{"name": "a", "splits": [5]}]), &with(capabilities(), narrow));
+    task["source"]["elem"] = "f64".into();
+    task["source"]["dim"] = 1.into();
+    let refused = run(&task);
+    assert_eq!(refused.exit, 2);
+    assert!(refused.refusals[0].error.to_string().contains("vector: cast"), "{:?}", refused.refusals);
+    task["convert"] = json!({"columns": {"vector": "cast"}});
+    assert_done(&run(&task), 5);
+    task["source"]["sin"] = "too large".into();
+    let report = run(&task);
+    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 4, 1));
+    assert_eq!(report.rejected_rows[0].id.as_deref(), Some("3"));
+}
+
+#[test]
+fn ids_beyond_the_sinks_type_are_rejected_one_by_one() {
+    let mut task = task("ids", &json!([{"name": "a", "splits": [4]}]), &with(capabilities(), json!({"id_types": ["Int64"]})));
+    task["source"]["ids"] = "uint64".into();
+    assert_done(&run(&task), 4);
+    assert_eq!(ids(&stored("ids", "a").unwrap()), planned_ids(&[4]));
+    task["source"]["sin"] = "huge ids".into();
+    let report = run(&task);
+    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 2, 2));
+    assert_eq!(ids(&stored("ids", "a").unwrap()), [0, 2]);
+}
+
+#[test]
+fn nulls_that_the_sink_can_not_hold_are_rejected_and_dropped_columns_are_listed() {
+    let datasets = json!([{"name": "a", "splits": [6]}]);
+    let mut task = task("nulls", &datasets, &with(capabilities(), json!({"nullable": false})));
+    task["source"]["columns"] = json!({"note": "text?", "price": "f64"});
+    let report = run(&task);
+    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 4, 2));
+    task["convert"] = json!({"columns": {"note": "drop"}});
+    let report = run(&task);
+    assert_done(&report, 6);
+    let dropped = &report.targets[0].conversions[0];
+    assert_eq!((dropped.column.as_str(), dropped.to.as_deref()), ("note", None));
+}
+
+#[test]
+fn uuids_stand_for_ids_and_keep_them_beside() {
+    let mut task = task("uuid", &json!([{"name": "a", "splits": [2]}]), &with(capabilities(), json!({"id_types": ["Utf8"], "scalar_types": ["Int64"]})));
+    assert_eq!(run(&task).exit, 2);
+    task["convert"] = json!({"ids": "uuid5"});
+    assert_done(&run(&task), 2);
+    let stored = stored("uuid", "a").unwrap();
+    let batch = &stored.batches[0].1;
+    let uuids = batch.column_by_name("id").unwrap().as_string::<i32>();
+    assert!(uuids.value(0) != uuids.value(1) && uuids.value(0).len() == 36);
+    let kept = batch.column_by_name("_source_id").unwrap().as_primitive::<Int64Type>();
+    assert_eq!(kept.values().to_vec(), planned_ids(&[2]));
+}
+
+#[test]
+fn a_source_that_can_not_be_opened_is_a_failure_with_its_own_words() {
+    let registry = milvusdm::registry::Registry::linked().unwrap();
+    for (sin, exit, text) in [("cannot open", 4, "bad magic"), ("panics at open", 3, "panicked in `source_open`")] {
+        let task = sinning("open", "source", sin).to_string();
+        let task = milvusdm::task::Task::parse(&task, "task.yaml").unwrap();
+        let failure = milvusdm::plan::Plan::make(&task, &registry, &Control::new()).unwrap_err();
+        assert_eq!(failure.exit, exit);
+        assert!(failure.error.to_string().contains(text), "{}", failure.error);
+    }
+}
