@@ -13,6 +13,7 @@ mod examples;
 mod exit_codes;
 mod faiss_golden;
 mod faiss_hostile;
+mod faiss_real;
 mod hdf5_layouts;
 mod logs;
 mod memory;
