@@ -209,3 +209,31 @@ fn check_links(document: &Path) -> usize {
     }
     count
 }
+
+#[test]
+fn every_source_file_names_its_licence() {
+    let output = Command::new("git")
+        .args([
+            "ls-files", "*.rs", "*.py", "*.sh", "*.yaml", "Makefile", ".ci/run",
+        ])
+        .current_dir(repository())
+        .output()
+        .expect("git, with which this was fetched");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let files = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(files.lines().count() > 50, "{files}");
+    for file in files.lines() {
+        let Ok(content) = std::fs::read_to_string(repository().join(file)) else {
+            continue;
+        };
+        let has_licence = content
+            .lines()
+            .take(3)
+            .any(|l| l.contains("SPDX-License-Identifier: Apache-2.0"));
+        assert!(has_licence, "{file} has no SPDX line at its top");
+    }
+}

@@ -5,7 +5,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use crate::support::{Space, binary_path, milvusdm, repository, text};
+use crate::support::{Space, binary_path, milvusdm, python, repository, text};
 
 /// A folder that looks like the top of the repository, but takes results.
 fn top(space: &Space) {
@@ -104,4 +104,38 @@ fn the_demo_shows_real_vectors_moving_with_a_balanced_ledger() {
             );
         }
     }
+}
+
+#[test]
+fn the_benchmark_measures_and_verifies_every_route() {
+    let space = Space::new();
+    let output = Command::new(python())
+        .args([
+            "-B",
+            &text(repository().join("tests/bench/bench.py")),
+            "--binary",
+            &text(binary_path()),
+        ])
+        .args([
+            "--dir",
+            &text(space.path("bench")),
+            "--rows",
+            "5000",
+            "--pairs",
+            "2",
+            "--big-rows",
+            "20000",
+        ])
+        .output()
+        .expect("the benchmark starts");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{printed}\n{errors}");
+    let results = std::fs::read(space.path("bench/results.json")).expect("results");
+    let results: serde_json::Value = serde_json::from_slice(&results).expect("results in JSON");
+    assert_eq!(
+        results["results"].as_array().map(Vec::len),
+        Some(7),
+        "{printed}"
+    );
 }

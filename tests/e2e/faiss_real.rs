@@ -21,7 +21,10 @@ fn indexes_of_real_faiss_arrive_whatever_their_shape_and_nesting() {
         let space = Space::new();
         space.folder("in");
         space.folder("out");
-        run_python("write_faiss.py", &[&text(space.path("in")), &seed.to_string()]);
+        run_python(
+            "write_faiss.py",
+            &[&text(space.path("in")), &seed.to_string()],
+        );
         let cases = std::fs::read(space.path("in/cases.json")).expect("the list of cases");
         let cases: Vec<Value> = serde_json::from_slice(&cases).expect("cases in JSON");
         assert!(cases.len() >= 50);
@@ -33,10 +36,22 @@ fn indexes_of_real_faiss_arrive_whatever_their_shape_and_nesting() {
             let sink = json!({"plugin": "hdf5", "path": format!("out/{name}.h5")});
             let task = json!({"source": source, "sink": sink});
             let task = text(space.write("task.yaml", task.to_string()));
-            let report = milvusdm(&space, &["run", &task, "--json"]).run().exits(0).json();
-            assert_eq!(report["ledger"]["found"], case["rows"], "seed {seed}: {case:#}");
-            assert_eq!(report["ledger"]["written"], case["rows"], "seed {seed}: {case:#}");
+            let report = milvusdm(&space, &["run", &task, "--json"])
+                .run()
+                .exits(0)
+                .json();
+            assert_eq!(
+                report["ledger"]["found"], case["rows"],
+                "seed {seed}: {case:#}"
+            );
+            assert_eq!(
+                report["ledger"]["written"], case["rows"],
+                "seed {seed}: {case:#}"
+            );
         }
-        run_python("compare_faiss.py", &[&text(space.path("in")), &text(space.path("out"))]);
+        run_python(
+            "compare_faiss.py",
+            &[&text(space.path("in")), &text(space.path("out"))],
+        );
     }
 }
