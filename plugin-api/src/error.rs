@@ -111,7 +111,9 @@ impl Error {
     /// As [`with`](Self::with), in front of the context that is there.
     #[must_use]
     pub fn with_first(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.0.context.insert(0, (key.to_owned(), value.to_string()));
+        self.0
+            .context
+            .insert(0, (key.to_owned(), value.to_string()));
         self
     }
 

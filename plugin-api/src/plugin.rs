@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::abi::{PluginTable, export};
+use crate::abi::{PluginHandle, PluginTable, export};
 use crate::model::Capabilities;
 use crate::{
     BatchReader, Dataset, Error, ErrorKind, ReadRequest, Result, Services, Sink, Source, Split,
@@ -13,7 +13,7 @@ use crate::{
 
 /// A plugin's name and its two sides; implemented by [`export_plugin!`](crate::export_plugin!).
 pub trait Plugin: 'static {
-    /// The name in task files: lower-case letters, digits, `_`.
+    /// The name in task files: lower-case letters, digits and `_`, a letter first.
     const NAME: &'static str;
     /// The plugin's own version.
     const VERSION: &'static str;
@@ -56,6 +56,10 @@ pub struct TrampolineTable(PluginTable);
 impl TrampolineTable {
     /// Makes the table of a plugin; the sides that it does not have stay empty.
     pub const fn of<P: Plugin>(has_source: bool, has_sink: bool) -> Self {
+        assert!(
+            is_name(P::NAME),
+            "a plugin's name is 1 to 64 lower-case letters, digits and `_`, a letter first"
+        );
         let mut table = export::common::<P>();
         if has_source {
             table = export::with_source::<P::Source>(table);
@@ -65,6 +69,29 @@ impl TrampolineTable {
         }
         Self(table)
     }
+
+    /// The plugin of this table, for tests and for a host that lists its plugins by name.
+    pub fn handle(&'static self) -> PluginHandle {
+        PluginHandle::of(&self.0)
+    }
+}
+
+/// Whether a plugin may be called that.
+const fn is_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let fits = match bytes[i] {
+            b'a'..=b'z' => true,
+            b'0'..=b'9' | b'_' => i > 0,
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        i += 1;
+    }
+    0 < i && i <= 64
 }
 
 /// A linked-in plugin, as `inventory` collects it.
@@ -180,5 +207,50 @@ impl Sink for NoSink {
 
     fn prepare(&self, _: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
         match *self {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_lower_case_letters_digits_and_underscores() {
+        for good in ["faiss", "milvus1", "my_format"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "1x", "_x", "HDF5", "a-b", "a b", "é", &"x".repeat(65)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    crate::export_plugin! {
+        name: "neither",
+        summary: "a plugin that neither reads nor writes",
+        docs: "nothing",
+        source: NoSource,
+    }
+
+    #[test]
+    fn a_side_that_is_absent_is_an_error_and_has_no_options() {
+        let plugin = PLUGIN_TABLE.handle();
+        let info = plugin.info().unwrap();
+        assert_eq!(info.name, "neither");
+        assert_eq!(info.version, "1.0.0");
+        assert!(info.source_options.is_none() && info.sink_options.is_none());
+        let options = Value::Null;
+        let reads = plugin
+            .open_source(&options, Services::detached())
+            .unwrap_err();
+        assert_eq!(reads.message(), "the plugin is no source");
+        let writes = plugin
+            .open_sink(&options, Services::detached())
+            .unwrap_err();
+        assert_eq!(writes.message(), "this plugin does not write");
+        assert!(
+            PluginHandle::linked()
+                .iter()
+                .any(|p| p.info().is_ok_and(|i| i.name == "neither"))
+        );
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Schemas as Arrow C Data: checked before arrow-rs reads them.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_void};
 
 use arrow_schema::ffi::FFI_ArrowSchema;
@@ -11,7 +12,7 @@ use super::plain::broken;
 use crate::model::{self, keys};
 use crate::{Error, ErrorKind, Result};
 
-/// Most columns, or members of a struct, of a schema.
+/// Most fields of a schema, nested ones included.
 const MAX_FIELDS: i64 = 65_536;
 
 /// Mirror of `struct ArrowSchema`.
@@ -89,7 +90,7 @@ impl FfiSchema {
     /// checked here.
     pub unsafe fn import(&self) -> Result<SchemaRef> {
         // SAFETY: passed on.
-        unsafe { self.check(0)? };
+        unsafe { Walk::default().node(self, 0)? };
         let schema = caught("import of a schema", || {
             // SAFETY: same C struct, borrowed for the length of the call.
             let foreign = unsafe { &*std::ptr::from_ref(self).cast::<FFI_ArrowSchema>() };
@@ -98,90 +99,129 @@ impl FfiSchema {
         model::schema::validate(&schema)?;
         Ok(SchemaRef::new(schema))
     }
+}
 
-    unsafe fn check(&self, depth: usize) -> Result<()> {
-        if self.release.is_none() {
-            return Err(broken(
-                "a schema that is released already, or was never filled in",
-            ));
+/// The check of a schema's structs: what was met so far, which bounds the work.
+#[derive(Debug, Default)]
+struct Walk {
+    fields: i64,
+    bytes: usize,
+}
+
+impl Walk {
+    /// Counts names and metadata against the ceiling of a schema.
+    fn add(&mut self, bytes: usize) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        match self.bytes > keys::MAX_SCHEMA_BYTES {
+            true => Err(broken(
+                "a schema with more than 1 MiB of names and metadata",
+            )),
+            false => Ok(()),
         }
-        if depth > keys::MAX_DEPTH {
+    }
+
+    /// Checks a node and its children.
+    ///
+    /// # Safety
+    /// As [`FfiSchema::import`].
+    unsafe fn node(&mut self, schema: &FfiSchema, depth: usize) -> Result<()> {
+        if schema.release.is_none() {
+            let what = "a schema that is released already, or was never filled in";
+            return Err(broken(what));
+        }
+        // One level for the schema itself, the others for its columns.
+        if depth > keys::MAX_DEPTH + 1 {
             return Err(broken("a schema nested too deep"));
         }
-        if self.format.is_null() || !self.dictionary.is_null() {
+        if schema.format.is_null() || !schema.dictionary.is_null() {
             return Err(broken("a schema without a format, or with a dictionary"));
         }
         // SAFETY: NUL-terminated by contract.
-        if unsafe { CStr::from_ptr(self.format) }.to_str().is_err() {
-            return Err(broken("a schema's format is not UTF-8"));
-        }
-        // SAFETY: as above.
-        if !self.name.is_null() && unsafe { CStr::from_ptr(self.name) }.to_str().is_err() {
-            return Err(broken("a column's name is not UTF-8"));
+        unsafe { self.text(schema.format, "format")? };
+        if !schema.name.is_null() {
+            // SAFETY: as above.
+            unsafe { self.text(schema.name, "name")? };
         }
         // SAFETY: laid out by contract; lengths are checked as they are met.
-        unsafe { check_metadata(self.metadata.cast())? };
-        if !(0..=MAX_FIELDS).contains(&self.n_children)
-            || (self.n_children > 0 && self.children.is_null())
-        {
+        unsafe { self.metadata(schema.metadata.cast())? };
+        let children = schema.n_children;
+        self.fields = self.fields.saturating_add(children.max(0));
+        if children < 0 || self.fields > MAX_FIELDS {
             return Err(broken(&format!(
-                "a schema with {} children",
-                self.n_children
+                "a schema with {children} children; at most {MAX_FIELDS} fields are allowed in all"
             )));
         }
-        for i in 0..self.n_children as usize {
+        if children > 0 && (schema.children.is_null() || !schema.children.addr().is_multiple_of(8))
+        {
+            return Err(broken("a schema's list of children has no usable address"));
+        }
+        for i in 0..children as usize {
             // SAFETY: the count is checked.
-            match unsafe { (*self.children.add(i)).as_ref() } {
-                // SAFETY: passed on.
-                Some(child) => unsafe { child.check(depth + 1)? },
-                None => return Err(broken("a schema's child has no address")),
+            let child = unsafe { *schema.children.add(i) };
+            if child.is_null() || !child.addr().is_multiple_of(align_of::<FfiSchema>()) {
+                return Err(broken("a schema's child has no usable address"));
+            }
+            // SAFETY: a child of a live schema.
+            unsafe { self.node(&*child, depth + 1)? };
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// `text` is NUL-terminated.
+    unsafe fn text(&mut self, text: *const c_char, what: &str) -> Result<()> {
+        // SAFETY: see above.
+        let text = unsafe { CStr::from_ptr(text) };
+        if text.to_str().is_err() {
+            return Err(broken(&format!("a column's {what} is not UTF-8")));
+        }
+        self.add(text.count_bytes())
+    }
+
+    /// Walks metadata as Arrow C Data lays it out: count, then length and bytes of key and value.
+    ///
+    /// # Safety
+    /// Null, or laid out so, apart from what is checked here.
+    unsafe fn metadata(&mut self, start: *const u8) -> Result<()> {
+        if start.is_null() {
+            return Ok(());
+        }
+        let mut at = start;
+        // SAFETY (all of this function): by contract, a length stands where one is read, and so
+        // many bytes behind it; the ceiling bounds how far a lie leads.
+        let pairs = unsafe { self.length(&mut at)? };
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        for _ in 0..pairs {
+            let key = unsafe { self.part(&mut at)? };
+            unsafe { self.part(&mut at)? };
+            if !seen.insert(key.as_bytes()) {
+                return Err(broken(&format!("metadata key `{key}` twice")));
             }
         }
         Ok(())
     }
-}
 
-/// Walks metadata as Arrow C Data lays it out: count, then length and bytes of key and value.
-unsafe fn check_metadata(start: *const u8) -> Result<()> {
-    if start.is_null() {
-        return Ok(());
-    }
-    let mut at = start;
-    let mut total = 0usize;
-    let mut read_length = |at: &mut *const u8| -> Result<usize> {
+    /// # Safety
+    /// As [`metadata`](Self::metadata).
+    unsafe fn length(&mut self, at: &mut *const u8) -> Result<usize> {
         // SAFETY: by contract an i32 stands here; it may be misaligned.
         let length = unsafe { at.cast::<i32>().read_unaligned() };
         *at = at.wrapping_add(4);
         let length = usize::try_from(length).map_err(|_| broken("a negative metadata length"))?;
-        total = total.saturating_add(length);
-        if total > keys::MAX_SCHEMA_BYTES {
-            return Err(broken("more than 1 MiB of metadata"));
-        }
+        self.add(length)?;
         Ok(length)
-    };
-    let pairs = read_length(&mut at)?;
-    let mut seen: Vec<&[u8]> = Vec::new();
-    for _ in 0..pairs {
-        let length = read_length(&mut at)?;
-        // SAFETY: `length` bytes stand here by contract.
-        let key = unsafe { std::slice::from_raw_parts(at, length) };
-        at = at.wrapping_add(length);
-        let length = read_length(&mut at)?;
-        // SAFETY: as above.
-        let value = unsafe { std::slice::from_raw_parts(at, length) };
-        at = at.wrapping_add(length);
-        if std::str::from_utf8(key).is_err() || std::str::from_utf8(value).is_err() {
-            return Err(broken("metadata that is not UTF-8"));
-        }
-        if seen.contains(&key) {
-            return Err(broken(&format!(
-                "metadata key `{}` twice",
-                String::from_utf8_lossy(key)
-            )));
-        }
-        seen.push(key);
     }
-    Ok(())
+
+    /// # Safety
+    /// As [`metadata`](Self::metadata).
+    unsafe fn part<'a>(&mut self, at: &mut *const u8) -> Result<&'a str> {
+        // SAFETY: passed on.
+        let length = unsafe { self.length(at)? };
+        // SAFETY: `length` bytes stand here by contract.
+        let bytes = unsafe { std::slice::from_raw_parts(*at, length) };
+        *at = at.wrapping_add(length);
+        std::str::from_utf8(bytes).map_err(|_| broken("metadata that is not UTF-8"))
+    }
 }
 
 #[cfg(test)]
@@ -216,9 +256,12 @@ mod tests {
         assert!(unsafe { FfiSchema::empty().import() }.is_err());
         let mut lying = sample();
         let children = lying.n_children;
-        lying.n_children = -1;
-        // SAFETY: refused before a child is touched.
-        assert!(unsafe { lying.import() }.is_err());
+        for count in [-1, MAX_FIELDS + 1, i64::MAX] {
+            lying.n_children = count;
+            // SAFETY: refused before a child is touched.
+            let error = unsafe { lying.import() }.unwrap_err();
+            assert!(error.message().contains(&count.to_string()), "{error}");
+        }
         lying.n_children = children;
     }
 
@@ -232,17 +275,94 @@ mod tests {
             }
         }
         // SAFETY: laid out as the interface says.
-        let error = unsafe { check_metadata(bytes.as_ptr()) }.unwrap_err();
+        let error = unsafe { Walk::default().metadata(bytes.as_ptr()) }.unwrap_err();
         assert!(error.to_string().contains("twice"), "{error}");
+    }
+
+    /// The sample, with another format for its second column.
+    fn with_format(format: &[u8]) -> Result<SchemaRef> {
+        let sample = sample();
+        let format = CString::new(format).unwrap();
+        // SAFETY: the sample has two children, which nobody else looks at; `format` lives until
+        // after the call, and the old one is put back for `release`.
+        unsafe {
+            let child = *sample.children.add(1);
+            let old = std::mem::replace(&mut (*child).format, format.as_ptr());
+            let outcome = sample.import();
+            (*child).format = old;
+            outcome
+        }
     }
 
     #[test]
     fn an_unknown_format_is_an_error() {
-        let mut odd = sample();
-        let format = CString::new("+w:abc").unwrap();
-        let old = std::mem::replace(&mut odd.format, format.as_ptr());
-        // SAFETY: `format` lives until after the call.
-        assert!(unsafe { odd.import() }.is_err());
-        odd.format = old;
+        for format in [
+            "+w:abc",
+            "+w:",
+            "w:-3",
+            "w:0",
+            "w:99999999999",
+            "d:39,1",
+            "d:0,0",
+            "?",
+            "",
+        ] {
+            assert!(with_format(format.as_bytes()).is_err(), "{format}");
+        }
+        assert!(with_format(b"\xff\xfe").is_err());
+        assert!(with_format(b"d:38,3").is_ok());
+    }
+
+    #[test]
+    fn a_fixed_size_list_of_no_or_fewer_elements_is_refused() {
+        let vector = crate::model::VectorType::dense(crate::model::Elem::F32, 4);
+        let schema = SchemaBuilder::new().vector("v", &vector).unwrap().finish();
+        for format in ["+w:0", "+w:-3", "+w:1048577", "+w:5"] {
+            let exported = FfiSchema::export(schema.as_ref().unwrap()).unwrap();
+            let format = CString::new(format).unwrap();
+            // SAFETY: as in `with_format`.
+            unsafe {
+                let child = *exported.children;
+                let old = std::mem::replace(&mut (*child).format, format.as_ptr());
+                assert!(exported.import().is_err(), "{format:?}");
+                (*child).format = old;
+            }
+        }
+    }
+
+    #[test]
+    fn metadata_lengths_are_checked_as_they_are_met() {
+        for (lengths, what) in [
+            (vec![-1], "negative"),
+            (vec![1, -5], "negative"),
+            (vec![i32::MAX], "1 MiB"),
+            (vec![1, 2 << 20], "1 MiB"),
+        ] {
+            let bytes: Vec<u8> = lengths.iter().flat_map(|l: &i32| l.to_le_bytes()).collect();
+            // SAFETY: the walk stops at the first length that is out of range.
+            let error = unsafe { Walk::default().metadata(bytes.as_ptr()) }.unwrap_err();
+            assert!(error.message().contains(what), "{error}");
+        }
+    }
+
+    /// Any bytes as metadata: refused or read, never a panic, never past the ceiling.
+    #[test]
+    fn metadata_of_any_bytes_is_read_or_refused() {
+        // What a lie can reach: 1 MiB of parts, and two lengths for each of 1 Mi pairs.
+        const REACH: usize = 10 << 20;
+        let mut memory = vec![0u8; REACH];
+        bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+            let length = bytes.len().min(1 << 16);
+            memory[..length].copy_from_slice(&bytes[..length]);
+            let mut schema = sample();
+            let old = std::mem::replace(&mut schema.metadata, memory.as_ptr().cast());
+            // SAFETY: the memory reaches as far as the walk lets a length lead.
+            let outcome = unsafe { schema.import() };
+            schema.metadata = old;
+            memory[..length].fill(0);
+            if let Err(error) = outcome {
+                assert_ne!(error.kind(), ErrorKind::Panic, "{error}");
+            }
+        });
     }
 }

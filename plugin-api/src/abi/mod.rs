@@ -9,10 +9,12 @@
 #![allow(unsafe_code)]
 
 pub mod c_data;
+mod c_import;
 pub mod c_schema;
 pub mod client;
 pub mod export;
 mod guard;
+mod layout;
 pub mod plain;
 pub mod table;
 

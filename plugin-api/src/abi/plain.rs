@@ -249,6 +249,13 @@ impl LentServices {
     pub(super) unsafe fn take(head: *const ServicesHead) -> Result<Services> {
         // SAFETY: the head is frozen; its size is read before anything behind it.
         let known = unsafe { head.as_ref() }.ok_or_else(|| broken("no host services"))?;
+        if known.major != super::table::API_MAJOR {
+            return Err(broken(&format!(
+                "the host speaks version {} of the plugin API, this plugin version {}",
+                known.major,
+                super::table::API_MAJOR
+            )));
+        }
         if known.size < size_of::<HostServices>() {
             return Err(broken(
                 "the host's services are smaller than this plugin needs",
@@ -284,3 +291,88 @@ impl HostCalls for LentServices {
 
 const _: () = assert!(size_of::<Str>() == 16 && size_of::<Doc>() == 32);
 const _: () = assert!(size_of::<ServicesHead>() == 16 && size_of::<HostServices>() == 56);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen(AtomicU64);
+
+    impl HostCalls for Seen {
+        fn log(&self, level: LogLevel, message: &str) {
+            self.0
+                .fetch_add(level as u64 * 100 + message.len() as u64, Ordering::Relaxed);
+        }
+
+        fn progress(&self, what: &str, done: u64, total: u64) {
+            assert_eq!((what, done, total), ("read", 1, 2));
+            self.0.fetch_add(10_000, Ordering::Relaxed);
+        }
+
+        fn is_cancelled(&self) -> bool {
+            panic!("a host that panics must not unwind into the plugin")
+        }
+
+        fn mask_secret(&self, secret: &str) {
+            assert_eq!(secret, "");
+            self.0.fetch_add(1_000_000, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn services_reach_the_host_through_the_table_of_functions() {
+        let seen = Arc::new(Seen::default());
+        // SAFETY: lent just now.
+        let services =
+            unsafe { LentServices::take(HostServices::lend(Services::new(seen.clone()))) }.unwrap();
+        services.log(LogLevel::Debug, "four");
+        services.progress("read", 1, 2);
+        services.mask_secret("");
+        assert!(
+            services.is_cancelled(),
+            "a host that fails counts as one that stops"
+        );
+        assert_eq!(seen.0.load(Ordering::Relaxed), 1_010_404);
+    }
+
+    #[test]
+    fn smaller_or_foreign_services_are_refused() {
+        for (size, major) in [(16, super::super::table::API_MAJOR), (56, 2)] {
+            let head = ServicesHead {
+                size,
+                major,
+                minor: 0,
+            };
+            // SAFETY: refused by the head alone.
+            assert!(unsafe { LentServices::take(&head) }.is_err());
+        }
+        // SAFETY: null is allowed.
+        assert!(unsafe { LentServices::take(std::ptr::null()) }.is_err());
+    }
+
+    #[test]
+    fn texts_without_address_or_beyond_the_ceiling_are_refused() {
+        let text = |ptr: *const u8, len| Str { ptr, len };
+        // SAFETY: refused, or empty, before the address is used.
+        unsafe {
+            assert!(text(std::ptr::null(), 1).bytes().is_err());
+            assert!(text(b"x".as_ptr(), MAX_DOC_BYTES + 1).bytes().is_err());
+            assert_eq!(text(std::ptr::null(), 0).bytes().unwrap(), b"");
+            assert_eq!(Str::new("a\u{fffd}").text().unwrap(), "a\u{fffd}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_freed_once_by_its_maker() {
+        let mut doc = Doc::of(&vec![1, 2]).unwrap();
+        // SAFETY: made by `of`.
+        assert_eq!(unsafe { doc.json::<Vec<u8>>("list") }.unwrap(), [1, 2]);
+        let release = doc.release.take().unwrap();
+        // SAFETY: the maker's function, once; the drop that follows finds none.
+        unsafe { release(&mut doc) };
+    }
+}

@@ -111,3 +111,101 @@ table! {
 
 const _: () = assert!(size_of::<PluginTable>() == 16 + 8 * PluginTable::ENTRIES.len());
 const _: () = assert!(std::mem::offset_of!(PluginTable, info) == 16);
+
+#[cfg(test)]
+mod tests {
+    use std::mem::{align_of, offset_of};
+
+    use super::*;
+    use crate::abi::plain::HostServices;
+
+    /// The order is the contract: an entry that moves breaks every plugin that was ever built.
+    #[test]
+    fn entries_stand_where_they_always_stood() {
+        const FROZEN: [&str; 21] = [
+            "info",
+            "source_open",
+            "source_datasets",
+            "source_schema",
+            "source_splits",
+            "source_inspect",
+            "source_read",
+            "source_close",
+            "reader_next",
+            "reader_account",
+            "reader_close",
+            "sink_open",
+            "sink_capabilities",
+            "sink_check",
+            "sink_prepare",
+            "sink_close",
+            "writer_write",
+            "writer_flush",
+            "writer_finish",
+            "writer_abort",
+            "writer_close",
+        ];
+        assert_eq!(PluginTable::ENTRIES, FROZEN);
+        assert_eq!(size_of::<PluginTable>(), 16 + 8 * FROZEN.len());
+        assert_eq!(align_of::<PluginTable>(), 8);
+        assert_eq!(offset_of!(PluginTable, size), 0);
+        assert_eq!(offset_of!(PluginTable, api_major), 8);
+        assert_eq!(offset_of!(PluginTable, api_minor), 10);
+        assert_eq!(offset_of!(PluginTable, n_entries), 12);
+        assert_eq!(offset_of!(PluginTable, info), 16);
+        assert_eq!(offset_of!(PluginTable, source_open), 24);
+        assert_eq!(offset_of!(PluginTable, reader_next), 80);
+        assert_eq!(offset_of!(PluginTable, sink_open), 104);
+        assert_eq!(offset_of!(PluginTable, writer_write), 144);
+        assert_eq!(offset_of!(PluginTable, writer_close), 176);
+    }
+
+    #[test]
+    fn structs_in_signatures_are_laid_out_as_they_always_were() {
+        assert_eq!((size_of::<Str>(), align_of::<Str>()), (16, 8));
+        assert_eq!((offset_of!(Str, ptr), offset_of!(Str, len)), (0, 8));
+        assert_eq!((size_of::<Doc>(), align_of::<Doc>()), (32, 8));
+        assert_eq!((offset_of!(Doc, ptr), offset_of!(Doc, len)), (0, 8));
+        assert_eq!(
+            (offset_of!(Doc, capacity), offset_of!(Doc, release)),
+            (16, 24)
+        );
+        assert_eq!((size_of::<WriteAt>(), align_of::<WriteAt>()), (16, 8));
+        assert_eq!(
+            (offset_of!(WriteAt, split), offset_of!(WriteAt, row)),
+            (0, 8)
+        );
+        assert_eq!(
+            (size_of::<ServicesHead>(), align_of::<ServicesHead>()),
+            (16, 8)
+        );
+        assert_eq!(offset_of!(ServicesHead, size), 0);
+        assert_eq!(
+            (
+                offset_of!(ServicesHead, major),
+                offset_of!(ServicesHead, minor)
+            ),
+            (8, 10)
+        );
+        assert_eq!(offset_of!(HostServices, head), 0);
+        assert_eq!(offset_of!(HostServices, context), 16);
+        assert_eq!(
+            (
+                offset_of!(HostServices, log),
+                offset_of!(HostServices, progress)
+            ),
+            (24, 32)
+        );
+        assert_eq!(offset_of!(HostServices, is_cancelled), 40);
+        assert_eq!(offset_of!(HostServices, mask_secret), 48);
+        assert_eq!(size_of::<HostServices>(), 56);
+        assert_eq!((size_of::<FfiArray>(), size_of::<FfiSchema>()), (80, 72));
+    }
+
+    #[test]
+    fn statuses_keep_their_numbers() {
+        use crate::abi::plain::{END, FAILED, OK};
+        assert_eq!((OK, END, FAILED), (0, 1, 2));
+        assert_eq!((API_MAJOR, API_MINOR), (1, 0));
+    }
+}

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Refuses batches whose content breaks the convention: nulls where none may be, sparse
-//! vectors out of order, pad bits that are set (data model 5.2, 5.3).
+//! vectors out of order, pad bits that are set, dynamic members that are no objects (data model
+//! 5.2, 5.3).
 //!
-//! Cost: a look at null counts for dense columns; binary, sparse and dynamic columns are read.
+//! Cost: a look at null counts for dense columns; binary columns with pad bits, sparse and
+//! dynamic ones are read.
+
+use std::collections::HashSet;
+use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::Field;
+use arrow_array::{Array, FixedSizeBinaryArray, FixedSizeListArray, ListArray, RecordBatch};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
+use arrow_schema::{DataType, Field, Fields};
 
 use super::field::{Kind, VectorType};
-use super::keys;
 use super::schema::{Column, classify};
+use super::{BitOrder, dynamic, keys};
 use crate::{Error, ErrorKind, Result};
 
 /// Refuses a batch with a null id, null vector elements or malformed vectors.
@@ -21,110 +27,257 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// `Format`, naming the column and the row within the batch.
 pub fn validate(batch: &RecordBatch) -> Result<()> {
-    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+    let fields = batch.schema_ref().fields();
+    for (field, array) in fields.iter().zip(batch.columns()) {
+        let cells = Cells::of(field.name(), array.as_ref(), None);
         if array.null_count() > 0 && !field.is_nullable() {
-            return Err(bad(
-                field,
-                first_null(array),
-                "is null, but the column is declared non-null",
-            ));
+            let what = "is null, but the column is declared non-null";
+            return Err(cells.bad(cells.first_null(), what));
         }
         match classify(field) {
             Column::Id if array.null_count() > 0 => {
-                return Err(bad(
-                    field,
-                    first_null(array),
-                    "has no id; an id is never null",
-                ));
+                return Err(cells.bad(cells.first_null(), "has no id; an id is never null"));
             }
-            Column::Vector(vector) => check_vector(field, &vector, array.as_ref())?,
+            Column::Vector(vector) => check_vector(&vector, &cells)?,
+            Column::Dynamic => check_dynamic(&cells, fields)?,
+            Column::Scalar => check_nested(field, &cells)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-fn check_vector(field: &Field, vector: &VectorType, array: &dyn Array) -> Result<()> {
-    match vector.kind {
-        Kind::Dense => check_elements(field, array),
-        Kind::Binary => check_pad_bits(field, vector, array),
-        Kind::Sparse => check_sparse(field, array),
-        Kind::Multi => {
-            let list = array.as_list::<i32>();
-            let values = list.values();
-            if values.null_count() > 0 {
-                return Err(bad(field, 0, "holds a null vector inside a multi-vector"));
-            }
-            match vector.elem.bytes() {
-                Some(_) => check_elements(field, values.as_ref()),
-                None => check_pad_bits(field, vector, values.as_ref()),
-            }
+/// An array and which of its cells count: those that neither they nor a parent say are null.
+struct Cells<'a> {
+    column: &'a str,
+    array: &'a dyn Array,
+    valid: Option<NullBuffer>,
+}
+
+impl<'a> Cells<'a> {
+    fn of(column: &'a str, array: &'a dyn Array, parent: Option<&NullBuffer>) -> Self {
+        Self {
+            column,
+            array,
+            valid: NullBuffer::union(parent, array.nulls()),
         }
     }
+
+    fn counts(&self, row: usize) -> bool {
+        self.valid.as_ref().is_none_or(|v| v.is_valid(row))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = usize> {
+        (0..self.array.len()).filter(|row| self.counts(*row))
+    }
+
+    fn first_null(&self) -> usize {
+        (0..self.array.len())
+            .find(|row| self.array.is_null(*row))
+            .unwrap_or(0)
+    }
+
+    fn bad(&self, row: usize, what: &str) -> Error {
+        Error::new(
+            ErrorKind::Format,
+            format!("column `{}`: row {row} of the batch {what}", self.column),
+        )
+    }
+}
+
+/// Looks for vectors inside lists and structs.
+fn check_nested(field: &Field, cells: &Cells<'_>) -> Result<()> {
+    match field.data_type() {
+        DataType::Struct(fields) => {
+            let parts = cells.array.as_struct();
+            for (child, array) in fields.iter().zip(parts.columns()) {
+                check_inner(child, cells, array.as_ref(), cells.valid.as_ref())?;
+            }
+            Ok(())
+        }
+        // Only the elements that some row has count, and not those of a null row.
+        DataType::List(item) => {
+            let list = cells.array.as_list::<i32>();
+            let used = used_range(list);
+            let values = list.values().slice(used.start, used.len());
+            let valid = cells.valid.as_ref().map(|_| {
+                let mut valid = BooleanBufferBuilder::new(used.len());
+                (0..list.len()).for_each(|row| {
+                    valid.append_n(range_of(list, row).len(), cells.counts(row));
+                });
+                NullBuffer::new(valid.finish())
+            });
+            check_inner(item, cells, values.as_ref(), valid.as_ref())
+        }
+        DataType::FixedSizeList(item, size) => {
+            let values = cells.array.as_fixed_size_list().values();
+            let valid = cells.valid.as_ref().map(|v| v.expand(*size as usize));
+            check_inner(item, cells, values.as_ref(), valid.as_ref())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_inner(
+    field: &Field,
+    parent: &Cells<'_>,
+    array: &dyn Array,
+    valid: Option<&NullBuffer>,
+) -> Result<()> {
+    let column = format!("{}.{}", parent.column, field.name());
+    let cells = Cells::of(&column, array, valid);
+    match classify(field) {
+        Column::Vector(vector) => check_vector(&vector, &cells),
+        Column::Scalar => check_nested(field, &cells),
+        _ => Ok(()),
+    }
+}
+
+fn check_vector(vector: &VectorType, cells: &Cells<'_>) -> Result<()> {
+    match vector.kind {
+        Kind::Dense => {
+            let list = cells.array.as_fixed_size_list();
+            match null_elements(list) {
+                Some(nulls) => check_elements(cells, list, nulls),
+                None => Ok(()),
+            }
+        }
+        Kind::Binary => {
+            let bytes = cells.array.as_fixed_size_binary();
+            check_pad_bits(cells, vector, bytes, |row| row..row + 1)
+        }
+        Kind::Sparse => check_sparse(cells),
+        Kind::Multi => check_multi(vector, cells),
+    }
+}
+
+/// The elements' validity, if one of them is null.
+fn null_elements(list: &FixedSizeListArray) -> Option<&NullBuffer> {
+    list.values().nulls().filter(|n| n.null_count() > 0)
 }
 
 /// Null vectors may be; null elements inside a vector that is there may not.
-fn check_elements(field: &Field, array: &dyn Array) -> Result<()> {
-    let list = array.as_fixed_size_list();
+fn check_elements(cells: &Cells<'_>, list: &FixedSizeListArray, nulls: &NullBuffer) -> Result<()> {
     let dim = list.value_length() as usize;
-    let Some(nulls) = list.values().nulls().filter(|n| n.null_count() > 0) else {
-        return Ok(());
-    };
-    for row in (0..list.len()).filter(|row| list.is_valid(*row)) {
+    for row in cells.rows() {
         if nulls.slice(row * dim, dim).null_count() > 0 {
-            return Err(bad(
-                field,
-                row,
-                "holds a null element; elements of vectors are never null",
-            ));
+            let what = "holds a null element; elements of vectors are never null";
+            return Err(cells.bad(row, what));
         }
     }
     Ok(())
 }
 
-fn check_pad_bits(field: &Field, vector: &VectorType, array: &dyn Array) -> Result<()> {
+/// Checks the pad bits of the vectors that `of_row` says belong to a row.
+fn check_pad_bits(
+    cells: &Cells<'_>,
+    vector: &VectorType,
+    bytes: &FixedSizeBinaryArray,
+    of_row: impl Fn(usize) -> Range<usize>,
+) -> Result<()> {
     let used = vector.dim % 8;
-    if used == 0 {
-        return Ok(());
-    }
     let pad = match vector.bit_order {
-        Some(super::BitOrder::Lsb) => 0xFFu8 << used,
-        Some(super::BitOrder::Msb) => 0xFFu8 >> used,
+        _ if used == 0 => return Ok(()),
+        Some(BitOrder::Lsb) => 0xFFu8 << used,
+        Some(BitOrder::Msb) => 0xFFu8 >> used,
         // Nobody can say which bits are the pad.
-        Some(super::BitOrder::Unknown) | None => return Ok(()),
+        Some(BitOrder::Unknown) | None => return Ok(()),
     };
-    let bytes = array.as_fixed_size_binary();
-    for row in (0..bytes.len()).filter(|row| bytes.is_valid(*row)) {
-        if bytes.value(row).last().is_some_and(|last| last & pad != 0) {
-            return Err(bad(field, row, "has bits set beyond its dimension"));
+    for row in cells.rows() {
+        let set = |i: usize| bytes.value(i).last().is_some_and(|last| last & pad != 0);
+        if of_row(row).any(set) {
+            return Err(cells.bad(row, "has bits set beyond its dimension"));
         }
     }
     Ok(())
 }
 
-fn check_sparse(field: &Field, array: &dyn Array) -> Result<()> {
-    let parts = array.as_struct();
-    let indices = parts.column(0).as_list::<i32>();
-    let values = parts.column(1).as_list::<i32>();
-    for row in (0..parts.len()).filter(|row| parts.is_valid(*row)) {
-        let (i, v) = (indices.value(row), values.value(row));
-        if i.null_count() > 0 || v.null_count() > 0 || indices.is_null(row) || values.is_null(row) {
-            return Err(bad(field, row, "holds a null inside a sparse vector"));
+fn check_multi(vector: &VectorType, cells: &Cells<'_>) -> Result<()> {
+    let list = cells.array.as_list::<i32>();
+    let values = list.values().as_ref();
+    if let Some(nulls) = values.nulls().filter(|n| n.null_count() > 0) {
+        for row in cells.rows() {
+            if range_of(list, row).any(|i| nulls.is_null(i)) {
+                return Err(cells.bad(row, "holds a null vector inside a multi-vector"));
+            }
+        }
+    }
+    if vector.elem.bytes().is_none() {
+        let bytes = values.as_fixed_size_binary();
+        return check_pad_bits(cells, vector, bytes, |row| range_of(list, row));
+    }
+    let vectors = values.as_fixed_size_list();
+    let dim = vectors.value_length() as usize;
+    let Some(nulls) = null_elements(vectors) else {
+        return Ok(());
+    };
+    for row in cells.rows() {
+        let range = range_of(list, row);
+        if nulls
+            .slice(range.start * dim, range.len() * dim)
+            .null_count()
+            > 0
+        {
+            return Err(cells.bad(row, "holds a null element inside a multi-vector"));
+        }
+    }
+    Ok(())
+}
+
+fn check_sparse(cells: &Cells<'_>) -> Result<()> {
+    let parts = cells.array.as_struct();
+    let (indices, values) = (
+        parts.column(0).as_list::<i32>(),
+        parts.column(1).as_list::<i32>(),
+    );
+    let numbers = indices.values().as_primitive::<UInt32Type>();
+    let null_in = |array: &dyn Array, mut range: Range<usize>| {
+        array.null_count() > 0 && range.any(|i| array.is_null(i))
+    };
+    for row in cells.rows() {
+        let (i, v) = (range_of(indices, row), range_of(values, row));
+        if indices.is_null(row)
+            || values.is_null(row)
+            || null_in(numbers, i.clone())
+            || null_in(values.values(), v.clone())
+        {
+            return Err(cells.bad(row, "holds a null inside a sparse vector"));
         }
         if i.len() != v.len() {
-            return Err(bad(field, row, "has not as many values as indices"));
+            return Err(cells.bad(row, "has not as many values as indices"));
         }
-        let i = i.as_primitive::<UInt32Type>().values();
+        let i = numbers.values().get(i).unwrap_or(&[]);
         let ascending = i.windows(2).all(|w| matches!(w, [a, b] if a < b));
-        if !ascending || i.last().is_some_and(|last| *last == u32::MAX) {
-            return Err(bad(
-                field,
-                row,
-                "has indices that are not strictly ascending below 2^32-1",
-            ));
+        if !ascending || i.last() == Some(&u32::MAX) {
+            let what = "has indices that are not strictly ascending below 2^32-1";
+            return Err(cells.bad(row, what));
         }
     }
     Ok(())
+}
+
+fn check_dynamic(cells: &Cells<'_>, fields: &Fields) -> Result<()> {
+    let columns: HashSet<&str> = fields.iter().map(|f| f.name().as_str()).collect();
+    let texts = cells.array.as_string::<i32>();
+    for row in cells.rows() {
+        dynamic::check(texts.value(row), &columns).map_err(|what| cells.bad(row, &what))?;
+    }
+    Ok(())
+}
+
+/// The elements of a row of a list.
+fn range_of(list: &ListArray, row: usize) -> Range<usize> {
+    let at = |i: usize| list.value_offsets().get(i).map_or(0, |o| *o as usize);
+    at(row)..at(row + 1)
+}
+
+/// The elements that any row of a list has.
+fn used_range(list: &ListArray) -> Range<usize> {
+    let ends = (list.value_offsets().first(), list.value_offsets().last());
+    match ends {
+        (Some(first), Some(last)) => *first as usize..*last as usize,
+        _ => 0..0,
+    }
 }
 
 /// Refuses a batch whose children or buffers pass the ceilings of the data model.
@@ -144,137 +297,6 @@ pub fn check_ceilings(field: &Field, child_elements: u64, buffer_bytes: u64) -> 
     Ok(())
 }
 
-fn first_null(array: &dyn Array) -> usize {
-    (0..array.len())
-        .find(|row| array.is_null(*row))
-        .unwrap_or(0)
-}
-
-fn bad(field: &Field, row: usize, what: &str) -> Error {
-    Error::new(
-        ErrorKind::Format,
-        format!("column `{}`: row {row} of the batch {what}", field.name()),
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, ListBuilder, UInt32Builder};
-    use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, StructArray};
-    use arrow_schema::{DataType, Schema, SchemaRef};
-
-    use super::super::{BitOrder, Elem, SchemaBuilder};
-    use super::*;
-
-    fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> RecordBatch {
-        let fields: Vec<_> = schema
-            .fields()
-            .iter()
-            .zip(&columns)
-            .map(|(f, c)| {
-                f.as_ref()
-                    .clone()
-                    .with_data_type(c.data_type().clone())
-                    .with_nullable(true)
-            })
-            .collect();
-        let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        RecordBatch::try_new(schema, columns).unwrap()
-    }
-
-    #[test]
-    fn a_null_id_is_refused() {
-        let schema = SchemaBuilder::new()
-            .id("id", DataType::Int64)
-            .finish()
-            .unwrap();
-        let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
-        assert!(
-            validate(&batch(&schema, vec![ids]))
-                .unwrap_err()
-                .to_string()
-                .contains("row 1")
-        );
-    }
-
-    #[test]
-    fn a_null_element_is_refused_and_a_null_vector_is_not() {
-        let schema = SchemaBuilder::new()
-            .vector("v", &VectorType::dense(Elem::F32, 2))
-            .unwrap()
-            .finish()
-            .unwrap();
-        let build = |rows: &[Option<[Option<f32>; 2]>]| -> ArrayRef {
-            let mut builder = FixedSizeListBuilder::new(Float32Builder::new(), 2);
-            for row in rows {
-                for element in row.unwrap_or([None, None]) {
-                    builder.values().append_option(element);
-                }
-                builder.append(row.is_some());
-            }
-            Arc::new(builder.finish())
-        };
-        validate(&batch(
-            &schema,
-            vec![build(&[Some([Some(1.0), Some(2.0)]), None])],
-        ))
-        .unwrap();
-        let bad = build(&[Some([Some(1.0), Some(2.0)]), Some([None, Some(1.0)])]);
-        assert!(
-            validate(&batch(&schema, vec![bad]))
-                .unwrap_err()
-                .to_string()
-                .contains("row 1")
-        );
-    }
-
-    #[test]
-    fn pad_bits_must_be_zero() {
-        let schema = SchemaBuilder::new()
-            .vector("v", &VectorType::binary(12, BitOrder::Lsb))
-            .unwrap()
-            .finish()
-            .unwrap();
-        let good: ArrayRef =
-            Arc::new(FixedSizeBinaryArray::try_from_iter([[0xFFu8, 0x0F]].iter()).unwrap());
-        validate(&batch(&schema, vec![good])).unwrap();
-        let bad: ArrayRef =
-            Arc::new(FixedSizeBinaryArray::try_from_iter([[0xFFu8, 0x1F]].iter()).unwrap());
-        assert!(validate(&batch(&schema, vec![bad])).is_err());
-    }
-
-    #[test]
-    fn sparse_indices_must_ascend() {
-        let vector = VectorType {
-            kind: Kind::Sparse,
-            dim: 0,
-            ..VectorType::dense(Elem::F32, 1)
-        };
-        let schema = SchemaBuilder::new()
-            .vector("v", &vector)
-            .unwrap()
-            .finish()
-            .unwrap();
-        let build = |indices: &[u32]| -> ArrayRef {
-            let item = Field::new("item", DataType::UInt32, false);
-            let mut i = ListBuilder::new(UInt32Builder::new()).with_field(item);
-            let item = Field::new("item", DataType::Float32, false);
-            let mut v = ListBuilder::new(Float32Builder::new()).with_field(item);
-            i.append_value(indices.iter().copied().map(Some));
-            v.append_value(indices.iter().map(|_| Some(1.0)));
-            let DataType::Struct(fields) = vector.data_type().unwrap() else {
-                unreachable!()
-            };
-            Arc::new(StructArray::new(
-                fields,
-                vec![Arc::new(i.finish()), Arc::new(v.finish())],
-                None,
-            ))
-        };
-        validate(&batch(&schema, vec![build(&[1, 5])])).unwrap();
-        assert!(validate(&batch(&schema, vec![build(&[5, 1])])).is_err());
-        assert!(validate(&batch(&schema, vec![build(&[5, 5])])).is_err());
-    }
-}
+#[path = "batch_tests.rs"]
+mod tests;

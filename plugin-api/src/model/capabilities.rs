@@ -30,7 +30,7 @@ pub struct VectorCapability {
     pub nullable: bool,
     /// Whether NaN and infinities are refused.
     pub finite_only: bool,
-    /// Whether a vector of zeros is taken.
+    /// Whether a vector of zeros is taken; absent in a document, it is not.
     pub zero_ok: bool,
 }
 
@@ -44,18 +44,19 @@ impl Default for VectorCapability {
             max_count: None,
             nullable: false,
             finite_only: false,
-            zero_ok: true,
+            zero_ok: false,
         }
     }
 }
 
 impl VectorCapability {
-    /// Vectors of that kind and those elements, any dimension, one column.
+    /// Vectors of that kind and those elements, any dimension and values, one column.
     pub fn new(kind: Kind, elem: &[Elem]) -> Self {
         Self {
             kind,
             elem: elem.to_vec(),
             max_count: Some(1),
+            zero_ok: true,
             ..Self::default()
         }
     }
@@ -116,7 +117,7 @@ pub struct Capabilities {
     pub metrics: Vec<String>,
     /// Metrics under which stored vectors differ from those given, and how.
     pub alters_vectors: BTreeMap<String, String>,
-    /// Scalar types it holds, by [`wire::type_name`].
+    /// Scalar types it holds, by [`wire::type_name`]; `*` is every type.
     pub scalar_types: Vec<String>,
     /// Whether a scalar may be null.
     pub nullable: bool,
@@ -166,9 +167,8 @@ impl Capabilities {
 
     /// Whether the sink holds that scalar column as it is.
     pub fn holds_scalar(&self, field: &Field) -> bool {
-        self.scalar_types
-            .iter()
-            .any(|t| *t == wire::type_name(field))
+        let name = wire::type_name(field);
+        self.scalar_types.iter().any(|t| t == "*" || *t == name)
     }
 
     /// Whether the sink holds scalars of that plain type.
@@ -214,11 +214,24 @@ mod tests {
         let capabilities: Capabilities = serde_json::from_str(r#"{"future":1}"#).unwrap();
         assert_eq!(capabilities, Capabilities::default());
         assert!(!capabilities.addressed_writes);
+        let vector: VectorCapability = serde_json::from_str("{}").unwrap();
+        assert!(!vector.zero_ok && !vector.nullable);
         assert!(
             capabilities
                 .holding_vector(&VectorType::dense(Elem::F32, 4))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_star_holds_every_scalar() {
+        let mut capabilities = Capabilities::default();
+        assert!(!capabilities.holds_scalar_type(&DataType::Utf8));
+        capabilities.scalar_types = vec!["Utf8".to_owned()];
+        assert!(capabilities.holds_scalar_type(&DataType::Utf8));
+        assert!(!capabilities.holds_scalar_type(&DataType::Int8));
+        capabilities.scalar_types = vec!["*".to_owned()];
+        assert!(capabilities.holds_scalar_type(&DataType::Int8));
     }
 
     #[test]

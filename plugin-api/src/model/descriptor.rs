@@ -13,6 +13,7 @@ pub struct RowCount {
     /// Rows that reading the whole dataset gives.
     pub value: u64,
     /// Whether the number is exact.
+    #[serde(default)]
     pub exact: bool,
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 
 use super::keys;
+use super::metadata::decimal;
 use crate::{Error, ErrorKind, Result};
 
 /// Makes an enum whose values stand in metadata under fixed lower-case names.
@@ -265,19 +266,18 @@ impl VectorType {
     /// Reads a vector field's metadata; `None` if the field is no vector.
     ///
     /// # Errors
-    /// `Format` if a key is missing or has a value that this data model does not know.
+    /// `Unsupported` if role, kind or elem has a value that this data model does not know: the
+    /// column is of a later version. `Format` if a key is missing or malformed.
     pub fn of(field: &Field) -> Result<Option<Self>> {
         if role(field)? != Some(Role::Vector) {
             return Ok(None);
         }
-        let kind = required(field, keys::KIND, Kind::from_name)?;
-        let elem = required(field, keys::ELEM, Elem::from_name)?;
+        let kind = required(field, keys::KIND, Kind::from_name, ErrorKind::Unsupported)?;
+        let elem = required(field, keys::ELEM, Elem::from_name, ErrorKind::Unsupported)?;
         let dim = match (meta(field, keys::DIM), kind) {
             (None, Kind::Sparse) => 0,
             (None, _) => return Err(bad_key(field, keys::DIM, "it is missing")),
-            (Some(text), _) => text
-                .parse::<u32>()
-                .ok()
+            (Some(text), _) => decimal::<u32>(text)
                 .filter(|d| (1..=keys::MAX_DIM).contains(d))
                 .ok_or_else(|| {
                     bad_key(
@@ -288,18 +288,21 @@ impl VectorType {
                 })?,
         };
         let bit_order = match elem {
-            Elem::Bit => Some(required(field, keys::BIT_ORDER, BitOrder::from_name)?),
+            Elem::Bit => Some(required(
+                field,
+                keys::BIT_ORDER,
+                BitOrder::from_name,
+                ErrorKind::Format,
+            )?),
             _ => None,
         };
         let metric_arg = match meta(field, keys::METRIC_ARG) {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| {
-                bad_key(
-                    field,
-                    keys::METRIC_ARG,
-                    &format!("found `{text}`, wanted a number"),
-                )
-            })?),
+            Some(text) => {
+                let number = text.parse().ok().filter(|n: &f64| n.is_finite());
+                let what = || format!("found `{text}`, wanted a finite number");
+                Some(number.ok_or_else(|| bad_key(field, keys::METRIC_ARG, &what()))?)
+            }
         };
         let metric = meta(field, keys::METRIC).map(str::to_owned);
         Ok(Some(Self {
@@ -316,13 +319,16 @@ impl VectorType {
 /// The role of a field; `None` for a scalar.
 ///
 /// # Errors
-/// `Format` for a role that this data model does not know.
+/// `Unsupported` for a role that this data model does not know.
 pub fn role(field: &Field) -> Result<Option<Role>> {
     match meta(field, keys::ROLE) {
         None => Ok(None),
         Some(name) => match Role::from_name(name) {
             Some(role) => Ok(Some(role)),
-            None => Err(bad_key(field, keys::ROLE, &format!("`{name}` is unknown"))),
+            None => {
+                let what = format!("`{name}` is unknown");
+                Err(key_error(ErrorKind::Unsupported, field, keys::ROLE, &what))
+            }
         },
     }
 }
@@ -361,61 +367,29 @@ pub(super) fn meta<'a>(field: &'a Field, key: &str) -> Option<&'a str> {
     field.metadata().get(key).map(String::as_str)
 }
 
-pub(super) fn bad_key(field: &Field, key: &str, what: &str) -> Error {
+fn bad_key(field: &Field, key: &str, what: &str) -> Error {
+    key_error(ErrorKind::Format, field, key, what)
+}
+
+fn key_error(kind: ErrorKind, field: &Field, key: &str, what: &str) -> Error {
+    let name = field.name();
     Error::new(
-        ErrorKind::Format,
-        format!("column `{}`: metadata key `{key}`: {what}", field.name()),
+        kind,
+        format!("column `{name}`: metadata key `{key}`: {what}"),
     )
 }
 
-fn required<T>(field: &Field, key: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+/// A key that must be there; `unknown` is the kind of error for a value that `parse` does not know.
+fn required<T>(
+    field: &Field,
+    key: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    unknown: ErrorKind,
+) -> Result<T> {
     let text = meta(field, key).ok_or_else(|| bad_key(field, key, "it is missing"))?;
-    parse(text).ok_or_else(|| bad_key(field, key, &format!("`{text}` is unknown")))
+    parse(text).ok_or_else(|| key_error(unknown, field, key, &format!("`{text}` is unknown")))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_vector_type_reads_back_from_its_own_field() {
-        for elem in Elem::ALL.iter().copied() {
-            let vector = match elem {
-                Elem::Bit => VectorType::binary(12, BitOrder::Lsb),
-                _ => VectorType::dense(elem, 12),
-            };
-            let vector = vector.with_metric(Some("l2"));
-            let field = vector.field("v").unwrap();
-            assert_eq!(VectorType::of(&field).unwrap(), Some(vector));
-        }
-    }
-
-    #[test]
-    fn kind_and_element_must_go_together() {
-        let mut vector = VectorType::dense(Elem::Bit, 8);
-        assert!(vector.data_type().is_err());
-        vector = VectorType {
-            elem: Elem::F32,
-            ..VectorType::binary(8, BitOrder::Msb)
-        };
-        assert!(vector.data_type().is_err());
-    }
-
-    #[test]
-    fn a_dimension_of_zero_or_too_many_is_refused() {
-        assert!(VectorType::dense(Elem::F32, 0).field("v").is_err());
-        assert!(
-            VectorType::dense(Elem::F32, keys::MAX_DIM + 1)
-                .field("v")
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn a_scalar_is_no_vector_and_an_unknown_role_is_an_error() {
-        let scalar = Field::new("s", DataType::Int64, true);
-        assert_eq!(VectorType::of(&scalar).unwrap(), None);
-        let odd = scalar.with_metadata(HashMap::from([(keys::ROLE.to_owned(), "king".to_owned())]));
-        assert!(role(&odd).unwrap_err().to_string().contains("`king`"));
-    }
-}
+#[path = "field_tests.rs"]
+mod tests;

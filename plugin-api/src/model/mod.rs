@@ -10,8 +10,10 @@
 pub mod batch;
 pub mod capabilities;
 pub mod descriptor;
+mod dynamic;
 pub mod field;
 pub mod keys;
+mod metadata;
 pub mod metric;
 pub mod schema;
 pub mod wire;

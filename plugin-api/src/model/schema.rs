@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Builds schemas and refuses those that break the convention (data model 5.1, 5.2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::descriptor::Descriptor;
-use super::field::{self, Kind, Role, VectorType};
-use super::{keys, wire};
+use super::field::{self, Role, VectorType};
+use super::{Elem, keys, metadata, wire};
 use crate::{Error, ErrorKind, Result};
 
 /// What one column is.
@@ -119,156 +119,149 @@ impl SchemaBuilder {
 /// # Errors
 /// `Format`, naming the column and the rule.
 pub fn validate(schema: &Schema) -> Result<()> {
-    check_version(schema)?;
-    check_sizes(schema)?;
-    let mut ids = 0;
-    let mut dynamics = 0;
-    for (i, field) in schema.fields().iter().enumerate() {
-        if schema
-            .fields()
-            .iter()
-            .take(i)
-            .any(|f| f.name() == field.name())
-        {
+    let mut names = HashSet::new();
+    for field in schema.fields() {
+        if !names.insert(field.name()) {
             return Err(bad(format!("two columns are named `{}`", field.name())));
         }
         wire::check(field)?;
-        match classify(field) {
-            Column::Id => {
-                ids += 1;
-                if !wire::is_id_type(field) {
-                    return Err(bad(format!(
-                        "column `{}`: an id is Int64, UInt64, Utf8 or a UUID, found {}",
-                        field.name(),
-                        wire::type_name(field)
-                    )));
-                }
-            }
-            Column::Vector(vector) => check_vector(field, &vector)?,
-            Column::Dynamic => {
-                dynamics += 1;
-                if wire::type_name(field) != "Json" {
-                    return Err(bad(format!(
-                        "column `{}`: the dynamic column is Utf8 with `arrow.json`, found {}",
-                        field.name(),
-                        wire::type_name(field)
-                    )));
-                }
-            }
-            Column::Partition if *field.data_type() != DataType::Utf8 => {
-                return Err(bad(format!(
-                    "column `{}`: a partition's name is Utf8",
-                    field.name()
-                )));
-            }
-            Column::Partition | Column::Scalar | Column::Unrepresentable(_) => {}
-        }
     }
-    if ids > 1 || dynamics > 1 {
-        return Err(bad(format!(
-            "found {ids} id and {dynamics} dynamic columns, at most one of each is allowed"
-        )));
+    metadata::check(schema)?;
+    let mut roles = Roles::default();
+    for field in schema.fields() {
+        check_column(field, &mut roles)?;
+    }
+    for (role, count) in [
+        (Role::Id, roles.ids),
+        (Role::Dynamic, roles.dynamics),
+        (Role::Partition, roles.partitions),
+    ] {
+        if count > 1 {
+            return Err(bad(format!(
+                "found {count} {role} columns, at most one is allowed"
+            )));
+        }
     }
     Ok(())
 }
 
+/// How many columns have a role that only one may have.
+#[derive(Default)]
+struct Roles {
+    ids: u32,
+    dynamics: u32,
+    partitions: u32,
+}
+
+fn check_column(field: &Field, roles: &mut Roles) -> Result<()> {
+    let wanted = |what: &str| {
+        let (name, found) = (field.name(), wire::type_name(field));
+        Err(bad(format!("column `{name}`: {what}, found {found}")))
+    };
+    match known(field)? {
+        Column::Id => {
+            roles.ids += 1;
+            match wire::is_id_type(field) {
+                true => Ok(()),
+                false => wanted("an id is Int64, UInt64, Utf8 or a UUID"),
+            }
+        }
+        Column::Vector(vector) => check_vector(field, &vector),
+        Column::Dynamic => {
+            roles.dynamics += 1;
+            match wire::type_name(field).as_str() {
+                "Json" => Ok(()),
+                _ => wanted("the dynamic column is Utf8 with `arrow.json`"),
+            }
+        }
+        Column::Partition => {
+            roles.partitions += 1;
+            match field.data_type() {
+                DataType::Utf8 => Ok(()),
+                _ => wanted("a partition's name is Utf8"),
+            }
+        }
+        Column::Scalar => check_members(field),
+        Column::Unrepresentable(_) => Ok(()),
+    }
+}
+
+/// What a field is; malformed metadata is an error, a value of a later version is not.
+fn known(field: &Field) -> Result<Column> {
+    match VectorType::of(field) {
+        Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
+        _ => Ok(classify(field)),
+    }
+}
+
+/// Inside a column there are scalars and, in a struct array, vectors.
+fn check_members(field: &Field) -> Result<()> {
+    let check = |child: &Field| match known(child)? {
+        Column::Vector(vector) => check_vector(child, &vector),
+        Column::Scalar => check_members(child),
+        Column::Unrepresentable(_) => Ok(()),
+        Column::Id | Column::Dynamic | Column::Partition => Err(bad(format!(
+            "column `{}`: its `{}` has a role that only a whole column can have",
+            field.name(),
+            child.name()
+        ))),
+    };
+    match field.data_type() {
+        DataType::List(item) | DataType::FixedSizeList(item, _) => check(item),
+        DataType::Struct(fields) => fields.iter().try_for_each(|f| check(f)),
+        _ => Ok(()),
+    }
+}
+
 /// Checks the shape that a vector column is stored in.
 fn check_vector(field: &Field, vector: &VectorType) -> Result<()> {
-    let wanted = vector.data_type()?;
-    let fits = match (field.data_type(), &wanted) {
-        (DataType::Struct(found), DataType::Struct(wanted)) => {
-            found.len() == wanted.len()
-                && found.iter().zip(wanted).all(|(f, w)| {
-                    f.name() == w.name() && same_storage(f.data_type(), w.data_type())
-                })
-        }
-        (found, wanted) => same_storage(found, wanted),
-    };
-    let bf16 = vector.elem == super::Elem::Bf16 && vector.kind == Kind::Dense;
-    if fits && (!bf16 || child_extension(field.data_type()) == Some(keys::BFLOAT16)) {
+    let name = field.name();
+    let wanted = vector
+        .data_type()
+        .map_err(|e| bad(format!("column `{name}`: {}", e.message())))?;
+    let is_named = vector.elem != Elem::Bf16 || element_extension(field) == Some(keys::BFLOAT16);
+    if same_storage(field.data_type(), &wanted) && is_named {
         return Ok(());
     }
     Err(bad(format!(
-        "column `{}`: a {} vector of {} x {} is stored as {wanted}, found {}",
-        field.name(),
+        "column `{name}`: a {} vector of {} x {} is stored as {wanted}{}, found {}",
         vector.kind,
         vector.dim,
         vector.elem,
+        if is_named {
+            ""
+        } else {
+            " with `lance.bfloat16` on the elements"
+        },
         field.data_type()
     )))
 }
 
-/// Equal types, names and nullability of children aside (pyarrow flags every child nullable).
+/// Equal types, names and nullability of children aside: children go by position, and pyarrow
+/// flags every child nullable.
 fn same_storage(found: &DataType, wanted: &DataType) -> bool {
     match (found, wanted) {
         (DataType::List(f), DataType::List(w)) => same_storage(f.data_type(), w.data_type()),
         (DataType::FixedSizeList(f, n), DataType::FixedSizeList(w, m)) => {
             n == m && same_storage(f.data_type(), w.data_type())
         }
+        (DataType::Struct(f), DataType::Struct(w)) => {
+            f.len() == w.len()
+                && f.iter()
+                    .zip(w)
+                    .all(|(f, w)| same_storage(f.data_type(), w.data_type()))
+        }
         (f, w) => f == w,
     }
 }
 
-fn child_extension(data_type: &DataType) -> Option<&str> {
-    match data_type {
-        DataType::FixedSizeList(item, _) => field::extension(item),
-        _ => None,
+/// The extension of the innermost element; of a sparse vector, that of its values.
+fn element_extension(field: &Field) -> Option<&str> {
+    match field.data_type() {
+        DataType::List(item) | DataType::FixedSizeList(item, _) => element_extension(item),
+        DataType::Struct(parts) => element_extension(parts.last()?),
+        _ => field::extension(field),
     }
-}
-
-fn check_version(schema: &Schema) -> Result<()> {
-    let found = schema.metadata().get(keys::VERSION);
-    match found.and_then(|v| v.parse::<u32>().ok()) {
-        Some(version) if (1..=keys::MODEL_VERSION).contains(&version) => Ok(()),
-        Some(version) => Err(bad(format!(
-            "data model version {version} is newer than this host's {}",
-            keys::MODEL_VERSION
-        ))
-        .help("update milvusdm")),
-        None => Err(bad(format!(
-            "schema metadata `{}` is {}, wanted `{}`",
-            keys::VERSION,
-            found.map_or_else(|| "missing".to_owned(), |v| format!("`{v}`")),
-            keys::MODEL_VERSION
-        ))),
-    }
-}
-
-fn check_sizes(schema: &Schema) -> Result<()> {
-    let mut total = 0usize;
-    let mut add = |owner: &str, key: &str, value: &str| {
-        if value.len() > keys::MAX_VALUE_BYTES {
-            return Err(bad(format!(
-                "{owner}: metadata `{key}` has {} bytes, at most {} are allowed",
-                value.len(),
-                keys::MAX_VALUE_BYTES
-            )));
-        }
-        if key.contains('\0') || value.contains('\0') {
-            return Err(bad(format!(
-                "{owner}: metadata `{}` holds a NUL byte",
-                key.escape_debug()
-            )));
-        }
-        total = total.saturating_add(key.len()).saturating_add(value.len());
-        Ok(())
-    };
-    for (key, value) in schema.metadata() {
-        add("schema", key, value)?;
-    }
-    for field in schema.fields() {
-        add("column name", field.name(), "")?;
-        for (key, value) in field.metadata() {
-            add(field.name(), key, value)?;
-        }
-    }
-    if total > keys::MAX_SCHEMA_BYTES {
-        return Err(bad(format!(
-            "the schema's names and metadata take {total} bytes, at most {} are allowed",
-            keys::MAX_SCHEMA_BYTES
-        )));
-    }
-    Ok(())
 }
 
 fn bad(message: String) -> Error {
@@ -276,96 +269,5 @@ fn bad(message: String) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{BitOrder, Elem};
-    use super::*;
-
-    fn versioned(fields: Vec<Field>) -> Schema {
-        Schema::new_with_metadata(
-            fields,
-            HashMap::from([(keys::VERSION.to_owned(), "1".to_owned())]),
-        )
-    }
-
-    #[test]
-    fn the_worked_examples_are_valid() {
-        let dense = VectorType::dense(Elem::F32, 128).with_metric(Some("ip"));
-        let bits = VectorType::binary(512, BitOrder::Unknown).with_metric(Some("jaccard"));
-        let half = VectorType::dense(Elem::Bf16, 256);
-        let sparse = VectorType {
-            kind: Kind::Sparse,
-            dim: 0,
-            ..VectorType::dense(Elem::F32, 1)
-        };
-        for vector in [dense, bits, half, sparse] {
-            SchemaBuilder::new()
-                .id("id", DataType::Int64)
-                .vector("vector", &vector)
-                .unwrap()
-                .finish()
-                .unwrap();
-        }
-    }
-
-    #[test]
-    fn repeated_names_and_second_ids_are_refused() {
-        let twice = versioned(vec![
-            Field::new("a", DataType::Int8, true),
-            Field::new("a", DataType::Int8, true),
-        ]);
-        assert!(validate(&twice).unwrap_err().to_string().contains("`a`"));
-        let ids = versioned(vec![
-            field::id_field("a", DataType::Int64),
-            field::id_field("b", DataType::Int64),
-        ]);
-        assert!(validate(&ids).unwrap_err().to_string().contains("2 id"));
-    }
-
-    #[test]
-    fn a_missing_or_newer_version_is_refused() {
-        assert!(
-            validate(&Schema::empty())
-                .unwrap_err()
-                .to_string()
-                .contains("missing")
-        );
-        let newer = Schema::new_with_metadata(
-            Vec::<Field>::new(),
-            HashMap::from([(keys::VERSION.to_owned(), "2".to_owned())]),
-        );
-        assert!(validate(&newer).unwrap_err().to_string().contains("newer"));
-    }
-
-    #[test]
-    fn storage_must_fit_what_the_metadata_says() {
-        let field = VectorType::dense(Elem::F32, 4).field("v").unwrap();
-        let lying =
-            Field::new("v", DataType::Float32, false).with_metadata(field.metadata().clone());
-        let error = validate(&versioned(vec![lying])).unwrap_err();
-        assert!(
-            error.to_string().contains("dense vector of 4 x f32"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn an_unknown_kind_makes_the_column_unrepresentable_not_the_schema_invalid() {
-        let mut field = VectorType::dense(Elem::F32, 4).field("v").unwrap();
-        let mut metadata = field.metadata().clone();
-        metadata.insert(keys::KIND.to_owned(), "quantum".to_owned());
-        field = field.with_metadata(metadata);
-        validate(&versioned(vec![field.clone()])).unwrap();
-        assert!(
-            matches!(classify(&field), Column::Unrepresentable(why) if why.contains("quantum"))
-        );
-    }
-
-    #[test]
-    fn large_metadata_is_refused() {
-        let field = Field::new("a", DataType::Int8, true).with_metadata(HashMap::from([(
-            "x".to_owned(),
-            "y".repeat(keys::MAX_VALUE_BYTES + 1),
-        )]));
-        assert!(validate(&versioned(vec![field])).is_err());
-    }
-}
+#[path = "schema_tests.rs"]
+mod tests;

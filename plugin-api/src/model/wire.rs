@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The closed set of Arrow types that may cross the boundary (data model 5.2).
 
-use arrow_schema::{DataType, Field};
+use std::collections::HashSet;
+
+use arrow_schema::{DataType, Field, TimeUnit};
 
 use super::field::{self, extension};
 use super::keys;
@@ -52,8 +54,15 @@ fn check_nested(field: &Field, column: &str, depth: usize) -> Result<()> {
     match field.data_type() {
         T::Null | T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 => Ok(()),
         T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => Ok(()),
-        T::Float16 | T::Float32 | T::Float64 | T::Decimal128(..) => Ok(()),
-        T::Utf8 | T::Binary | T::Date32 | T::Time32(_) | T::Time64(_) => Ok(()),
+        T::Float16 | T::Float32 | T::Float64 | T::Utf8 | T::Binary | T::Date32 => Ok(()),
+        T::Time32(TimeUnit::Second | TimeUnit::Millisecond) => Ok(()),
+        T::Time64(TimeUnit::Microsecond | TimeUnit::Nanosecond) => Ok(()),
+        T::Decimal128(digits, scale) if (1..=38).contains(digits) && (-38..=38).contains(scale) => {
+            Ok(())
+        }
+        T::Decimal128(digits, scale) => refuse(format!(
+            "a decimal of {digits} digits and scale {scale}, wanted 1 to 38 and -38 to 38"
+        )),
         T::Timestamp(_, None) => Ok(()),
         T::Timestamp(_, Some(zone)) if zone.as_ref() == "UTC" => Ok(()),
         T::Timestamp(_, Some(zone)) => refuse(format!(
@@ -72,8 +81,9 @@ fn check_nested(field: &Field, column: &str, depth: usize) -> Result<()> {
             check_nested(item, column, depth + 1)
         }
         T::Struct(children) => {
-            for (i, child) in children.iter().enumerate() {
-                if children.iter().take(i).any(|c| c.name() == child.name()) {
+            let mut names = HashSet::new();
+            for child in children {
+                if !names.insert(child.name()) {
                     return refuse(format!("two members are named `{}`", child.name()));
                 }
                 check_nested(child, column, depth + 1)?;
@@ -105,6 +115,10 @@ mod tests {
             DataType::LargeUtf8,
             DataType::Utf8View,
             DataType::Date64,
+            DataType::Time32(TimeUnit::Nanosecond),
+            DataType::Time64(TimeUnit::Second),
+            DataType::Decimal128(39, 0),
+            DataType::FixedSizeBinary(0),
             DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8)),
             DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Float32, false)), 0),
             DataType::Timestamp(arrow_schema::TimeUnit::Second, Some("Europe/Oslo".into())),
