@@ -8,10 +8,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, PrimitiveArray, make_array};
 use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, PrimitiveArray, make_array,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, ScalarBuffer};
 use arrow_schema::DataType;
@@ -19,6 +21,13 @@ use milvusdm_plugin_api::model::{BitOrder, Elem, VectorType};
 use milvusdm_plugin_api::{BufferPool, Error, ErrorKind, Result};
 
 use crate::h5::{Number, Storage, StoredDataset};
+
+/// Bytes of strings that are read at once, as far as the longest so far tells.
+const STEP_BYTES: u64 = 1 << 20;
+/// Strings that are read first.
+const FIRST_STEP_ROWS: u64 = 64;
+/// Most strings that are read at once.
+const MAX_STEP_ROWS: u64 = 1024;
 
 /// How a dataset's elements become a column's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +73,6 @@ impl Reading {
             Self::Packed { .. } | Self::PackBools | Self::WideInts(_) => return None,
         })
     }
-
-    /// The number that the library reads, for columns of one size.
-    const fn number(self) -> Option<Number> {
-        match self {
-            Self::Numbers(number) | Self::WideInts(number) => Some(number),
-            Self::Packed { .. } => Some(Number::U8),
-            Self::Bools | Self::PackBools | Self::Texts => None,
-        }
-    }
 }
 
 /// A column of a file.
@@ -89,7 +89,11 @@ pub struct Column {
 impl Column {
     /// Names a dataset.
     pub fn new(name: &str, stored: StoredDataset, reading: Reading) -> Self {
-        Self { name: name.to_owned(), stored, reading }
+        Self {
+            name: name.to_owned(),
+            stored,
+            reading,
+        }
     }
 
     /// Rows.
@@ -101,7 +105,9 @@ impl Column {
     pub fn row_bytes(&self) -> Option<u64> {
         let width = self.stored.width();
         match self.reading {
-            Reading::Numbers(number) | Reading::WideInts(number) => Some(width * number.bytes() as u64),
+            Reading::Numbers(number) | Reading::WideInts(number) => {
+                Some(width * number.bytes() as u64)
+            }
             Reading::Packed { .. } => Some(width),
             Reading::PackBools => Some(width.div_ceil(8)),
             Reading::Bools => Some(1),
@@ -131,7 +137,12 @@ pub struct ColumnReader {
 impl ColumnReader {
     /// A reader of scalars (or ids), or of vectors of that type.
     pub fn new(column: Column, vector: Option<VectorType>) -> Self {
-        Self { column, vector, pool: BufferPool::new(), band: None }
+        Self {
+            column,
+            vector,
+            pool: BufferPool::new(),
+            band: None,
+        }
     }
 
     /// The column.
@@ -186,16 +197,18 @@ impl ColumnReader {
         let max_bytes = max_bytes.min(i32::MAX as u64);
         let mut builder = StringBuilder::new();
         let (mut at, mut total) = (rows.start, 0u64);
-        let mut step = 64;
+        let mut longest = self.column.stored.fixed_text_bytes().unwrap_or(1);
+        let mut step = (STEP_BYTES / longest).clamp(1, FIRST_STEP_ROWS);
         while at < rows.end {
             let end = rows.end.min(at.saturating_add(step));
             let is_first = at == rows.start;
             let mut is_full = false;
             let mut row = at;
             self.column.stored.read_texts(at..end, &mut |text| {
+                longest = longest.max(text.len() as u64);
                 let after = total.saturating_add(text.len() as u64 + 4);
                 is_full |= after > max_bytes && !(is_first && row == at);
-                if after > i32::MAX as u64 {
+                if !is_full && after > i32::MAX as u64 {
                     return Err(too_long(&self.column, row, text.len()));
                 }
                 if !is_full {
@@ -209,9 +222,8 @@ impl ColumnReader {
             if is_full {
                 break;
             }
-            // Strings of unknown length: the more room is left, the more rows at once.
-            let mean = (total / (at - rows.start).max(1)).max(1);
-            step = ((1 << 20) / mean).clamp(16, 65_536);
+            // How long the next strings are shows only when they are in memory.
+            step = (STEP_BYTES / longest).clamp(1, MAX_STEP_ROWS);
         }
         Ok((Arc::new(builder.finish()), total))
     }
@@ -228,12 +240,14 @@ impl ColumnReader {
             return Ok(self.pool.give(buffer));
         }
         let chunk = match stored.storage() {
-            Storage::Chunked { rows, is_filtered: true } => rows.max(1),
+            Storage::Chunked {
+                rows,
+                is_filtered: true,
+            } => rows.max(1),
             _ => return stored.read_numbers(number, rows),
         };
-        let is_whole = |r: &Range<u64>| {
-            r.start % chunk == 0 && (r.end % chunk == 0 || r.end == stored.rows())
-        };
+        let is_whole =
+            |r: &Range<u64>| r.start % chunk == 0 && (r.end % chunk == 0 || r.end == stored.rows());
         if is_whole(&rows) {
             return stored.read_numbers(number, rows);
         }
@@ -273,8 +287,11 @@ impl ColumnReader {
             Number::F32 => primitive::<Float32Type>(buffer),
             Number::F64 => primitive::<Float64Type>(buffer),
         };
-        let Some(vector) = &self.vector else { return Ok(values) };
-        let item = Elem::arrow_field(vector.elem).ok_or_else(|| internal("bits as dense vectors"))?;
+        let Some(vector) = &self.vector else {
+            return Ok(values);
+        };
+        let item =
+            Elem::arrow_field(vector.elem).ok_or_else(|| internal("bits as dense vectors"))?;
         FixedSizeListArray::try_new(Arc::new(item), vector.dim as i32, values, None)
             .map(|array| make_array(arrow_array::Array::to_data(&array)))
             .map_err(|e| internal("making a batch of vectors").caused_by(e))
@@ -287,7 +304,13 @@ impl ColumnReader {
     }
 
     /// The bits beyond the dimension must be zero, as far as it is known which they are.
-    fn check_padding(&self, buffer: &Buffer, dim: u32, order: BitOrder, first_row: u64) -> Result<()> {
+    fn check_padding(
+        &self,
+        buffer: &Buffer,
+        dim: u32,
+        order: BitOrder,
+        first_row: u64,
+    ) -> Result<()> {
         let used = dim % 8;
         let mask = match order {
             _ if used == 0 => return Ok(()),
@@ -301,7 +324,10 @@ impl ColumnReader {
             None => Ok(()),
             Some(at) => Err(Error::new(
                 ErrorKind::Format,
-                format!("a vector of `{}` has bits beyond its dimension {dim}", self.column.stored.path()),
+                format!(
+                    "a vector of `{}` has bits beyond its dimension {dim}",
+                    self.column.stored.path()
+                ),
             )
             .with("row", first_row + at as u64)),
         }
@@ -311,16 +337,25 @@ impl ColumnReader {
         const LIMIT: u64 = 1 << 53;
         let width = self.column.stored.width().max(1);
         let mut floats = Vec::with_capacity(buffer.len() / 8);
-        let words = buffer.as_slice().chunks_exact(8).map(|c| <[u8; 8]>::try_from(c).unwrap_or_default());
+        let words = buffer
+            .as_slice()
+            .chunks_exact(8)
+            .map(|c| <[u8; 8]>::try_from(c).unwrap_or_default());
         for (i, word) in words.enumerate() {
             let (size, float) = match number {
                 Number::U64 => (u64::from_le_bytes(word), u64::from_le_bytes(word) as f64),
-                _ => (i64::from_le_bytes(word).unsigned_abs(), i64::from_le_bytes(word) as f64),
+                _ => (
+                    i64::from_le_bytes(word).unsigned_abs(),
+                    i64::from_le_bytes(word) as f64,
+                ),
             };
             if size > LIMIT {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("a value of `{}` is beyond 2^53, no float holds it exactly", self.column.stored.path()),
+                    format!(
+                        "a value of `{}` is beyond 2^53, no float holds it exactly",
+                        self.column.stored.path()
+                    ),
                 )
                 .with("row", first_row + i as u64 / width));
             }
@@ -339,7 +374,9 @@ fn pack(bytes: &[u8], width: usize, rows: usize) -> Buffer {
     let mut packed = Vec::with_capacity(rows.saturating_mul(width.div_ceil(8)));
     for row in bytes.chunks_exact(width.max(1)) {
         packed.extend(row.chunks(8).map(|bits| {
-            bits.iter().enumerate().fold(0u8, |byte, (i, bit)| byte | (bit & 1) << (7 - i))
+            bits.iter()
+                .enumerate()
+                .fold(0u8, |byte, (i, bit)| byte | (bit & 1) << (7 - i))
         }));
     }
     Buffer::from_vec(packed)
@@ -348,7 +385,10 @@ fn pack(bytes: &[u8], width: usize, rows: usize) -> Buffer {
 fn too_long(column: &Column, row: u64, bytes: usize) -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        format!("a string of `{}` has {bytes} bytes, more than a batch can hold", column.stored.path()),
+        format!(
+            "a string of `{}` has {bytes} bytes, more than a batch can hold",
+            column.stored.path()
+        ),
     )
     .with("row", row)
 }
@@ -363,7 +403,14 @@ mod tests {
 
     #[test]
     fn bools_are_packed_most_significant_first() {
-        let packed = pack(&[1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0], 9, 2);
-        assert_eq!(packed.as_slice(), [0b1000_0001, 0b1000_0000, 0b0111_1111, 0]);
+        let packed = pack(
+            &[1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0],
+            9,
+            2,
+        );
+        assert_eq!(
+            packed.as_slice(),
+            [0b1000_0001, 0b1000_0000, 0b0111_1111, 0]
+        );
     }
 }

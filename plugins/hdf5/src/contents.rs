@@ -13,7 +13,7 @@ use milvusdm_plugin_api::model::{SchemaBuilder, VectorType};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use crate::column::{Column, Reading};
-use crate::h5::{EntryKind, H5File, Number, StoredDataset, StoredType};
+use crate::h5::{EntryKind, H5File, Limits, Number, StoredDataset, StoredType};
 use crate::options::{Columns, SourceOptions};
 use crate::{FORMAT_VERSION, IDS, VECTORS, metric, vectors};
 
@@ -39,7 +39,7 @@ pub struct Contents {
 }
 
 /// What root attributes say of the whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Attributes {
     /// Whether the file is of MilvusDM's own format.
     pub is_own: bool,
@@ -49,6 +49,8 @@ pub struct Attributes {
     pub partition: Option<String>,
     /// Metric, canonical.
     pub metric: Option<String>,
+    /// The metric's argument.
+    pub metric_arg: Option<f64>,
     /// Elements of a vector, for binary ones bits.
     pub dim: Option<i64>,
     /// Order of bits.
@@ -56,6 +58,17 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// The attributes of MilvusDM's own files.
+    pub const NAMES: [&str; 7] = [
+        "milvusdm_format",
+        "collection",
+        "partition",
+        "metric",
+        "metric_arg",
+        "dim",
+        "bit_order",
+    ];
+
     fn read(file: &H5File, options: &SourceOptions) -> Result<Self> {
         let version = file.int_attribute("milvusdm_format")?;
         if let Some(version) = version.filter(|v| *v != FORMAT_VERSION) {
@@ -65,21 +78,34 @@ impl Attributes {
                 ))
                 .help("update milvusdm"));
         }
+        let is_own = version.is_some();
+        let text = |name| meant(is_own, file.text_attribute(name));
         let named = match &options.metric {
             Some(metric) => Some(metric.clone()),
-            None => match file.text_attribute("metric")? {
+            None => match text("metric")? {
                 Some(metric) => Some(metric),
-                None => file.text_attribute("distance")?,
+                None => text("distance")?,
             },
         };
         Ok(Self {
-            is_own: version.is_some(),
-            collection: file.text_attribute("collection")?.filter(|name| !name.is_empty()),
-            partition: file.text_attribute("partition")?,
-            metric: named.filter(|m| !m.trim().is_empty()).map(|m| metric::canonical(&m)),
-            dim: file.int_attribute("dim")?,
-            bit_order: file.text_attribute("bit_order")?,
+            is_own,
+            collection: text("collection")?.filter(|name| is_own || !name.is_empty()),
+            partition: text("partition")?,
+            metric: named
+                .filter(|m| !m.trim().is_empty())
+                .map(|m| metric::canonical(&m)),
+            metric_arg: meant(is_own, file.float_attribute("metric_arg"))?,
+            dim: meant(is_own, file.int_attribute("dim"))?,
+            bit_order: text("bit_order")?,
         })
+    }
+}
+
+/// In a file that is not of our format, an attribute of another type means something else.
+fn meant<T>(is_own: bool, read: Result<Option<T>>) -> Result<Option<T>> {
+    match read {
+        Err(e) if !is_own && e.kind() == ErrorKind::Unsupported => Ok(None),
+        read => read,
     }
 }
 
@@ -90,13 +116,38 @@ impl Contents {
     /// `NotFound` where the vectors or a named dataset are missing, `Unsupported` and `Format`
     /// for what can't be carried; each names what was found.
     pub fn open(path: &Path, options: &SourceOptions) -> Result<Self> {
-        let file = Arc::new(H5File::open(path)?);
+        Self::of(H5File::open(path)?, options, &options.limits())
+    }
+
+    /// Opens a file that was looked at before, if it is still the same: large chunk indexes are
+    /// not gone through again.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `Format` if the file changed.
+    pub fn reopen(path: &Path, options: &SourceOptions, fingerprint: &str) -> Result<Self> {
+        let file = H5File::open(path)?;
+        if file.fingerprint() != fingerprint {
+            return Err(file
+                .format_error("the file changed since the run was planned")
+                .with("found", file.fingerprint())
+                .with("planned", fingerprint)
+                .help("plan the run again"));
+        }
+        let limits = Limits {
+            is_known: true,
+            ..options.limits()
+        };
+        Self::of(file, options, &limits)
+    }
+
+    fn of(file: H5File, options: &SourceOptions, limits: &Limits) -> Result<Self> {
+        let file = Arc::new(file);
         let attributes = Attributes::read(&file, options)?;
         let vectors_path = vectors_path(&file, options)?;
-        let stored = StoredDataset::open(&file, &vectors_path, &options.limits())?;
+        let stored = StoredDataset::open(&file, &vectors_path, limits)?;
         let (vector_type, reading) = vectors::interpret(&file, &stored, &attributes, options)?;
         let ids = match ids_path(&file, &vectors_path, options)? {
-            Some(path) => Some(id_column(&file, &path, stored.rows(), options)?),
+            Some(path) => Some(id_column(&file, &path, stored.rows(), limits)?),
             None => None,
         };
         let mut contents = Self {
@@ -111,8 +162,8 @@ impl Contents {
         };
         match options.columns() {
             Columns::None => {}
-            Columns::Named(paths) => contents.add_named(&paths, options)?,
-            Columns::Auto => contents.add_all(options)?,
+            Columns::Named(paths) => contents.add_named(&paths, limits)?,
+            Columns::Auto => contents.add_all(options, limits)?,
         }
         contents.rename_clashes();
         Ok(contents)
@@ -142,14 +193,20 @@ impl Contents {
             let data_type = column.reading.data_type().unwrap_or(DataType::Null);
             builder = builder.field(Field::new(&column.name, data_type, false));
         }
-        builder.finish().map_err(|e| e.with("file", self.file.path().display()))
+        builder
+            .finish()
+            .map_err(|e| e.with("file", self.file.path().display()))
     }
 
-    fn add_named(&mut self, paths: &[String], options: &SourceOptions) -> Result<()> {
+    fn add_named(&mut self, paths: &[String], limits: &Limits) -> Result<()> {
         let (group, _) = split_path(self.vectors.stored.path());
         for path in paths {
-            let path = if path.starts_with('/') { path.clone() } else { format!("{group}/{path}") };
-            let stored = StoredDataset::open(&self.file, &path, &options.limits())?;
+            let path = if path.starts_with('/') {
+                path.clone()
+            } else {
+                format!("{group}/{path}")
+            };
+            let stored = StoredDataset::open(&self.file, &path, limits)?;
             let column = scalar_column(&self.file, stored, self.rows())?;
             self.columns.push(column);
         }
@@ -157,11 +214,14 @@ impl Contents {
     }
 
     /// Takes every 1-D dataset beside the vectors.
-    fn add_all(&mut self, options: &SourceOptions) -> Result<()> {
+    fn add_all(&mut self, options: &SourceOptions, limits: &Limits) -> Result<()> {
         let vectors = self.vectors.stored.path().to_owned();
         let (parent, _) = self.file.parent(&vectors)?;
         let (folder, _) = split_path(&vectors);
-        let taken = [Some(vectors.clone()), self.ids.as_ref().map(|ids| ids.stored.path().to_owned())];
+        let taken = [
+            Some(vectors.clone()),
+            self.ids.as_ref().map(|ids| ids.stored.path().to_owned()),
+        ];
         let is_none = options.ids.as_deref() == Some("none");
         for entry in self.file.entries(&parent)? {
             let path = format!("{folder}/{}", entry.name);
@@ -170,12 +230,13 @@ impl Contents {
                 continue;
             }
             if entry.kind != EntryKind::Dataset || is_unread_ids {
-                self.ignored.push(format!("`{path}` ({:?})", entry.kind).to_lowercase());
+                self.ignored
+                    .push(format!("`{path}` ({:?})", entry.kind).to_lowercase());
                 continue;
             }
             match self.file.shape_of(&path)? {
                 Some((1, _)) => {
-                    let stored = StoredDataset::open(&self.file, &path, &options.limits())?;
+                    let stored = StoredDataset::open(&self.file, &path, limits)?;
                     let column = scalar_column(&self.file, stored, self.rows());
                     self.columns.push(column.map_err(|e| {
                         e.help("list the columns to read with the option `columns`, or set `columns: none`")
@@ -203,17 +264,28 @@ impl Contents {
 
 /// Folder and last part: `/a/b` is `/a` and `b`, `/train` is nothing and `train`.
 fn split_path(path: &str) -> (&str, &str) {
-    path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path))
+    path.trim_end_matches('/')
+        .rsplit_once('/')
+        .unwrap_or(("", path))
 }
 
 fn same_path(a: &str, b: &str) -> bool {
-    let parts = |p: &str| p.split('/').filter(|s| !s.is_empty() && *s != ".").map(str::to_owned).collect::<Vec<_>>();
+    let parts = |p: &str| {
+        p.split('/')
+            .filter(|s| !s.is_empty() && *s != ".")
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     parts(a) == parts(b)
 }
 
 fn vectors_path(file: &H5File, options: &SourceOptions) -> Result<String> {
     if let Some(path) = &options.vectors {
-        return Ok(if path.starts_with('/') { path.clone() } else { format!("/{path}") });
+        return Ok(if path.starts_with('/') {
+            path.clone()
+        } else {
+            format!("/{path}")
+        });
     }
     let entries = file.entries(file.root())?;
     let has = |name: &str| entries.iter().any(|e| e.name == name);
@@ -236,18 +308,24 @@ fn ids_path(file: &H5File, vectors: &str, options: &SourceOptions) -> Result<Opt
     Ok(is_there.then(|| format!("{folder}/{IDS}")))
 }
 
-fn id_column(file: &Arc<H5File>, path: &str, rows: u64, options: &SourceOptions) -> Result<Column> {
-    let stored = StoredDataset::open(file, path, &options.limits())?;
+fn id_column(file: &Arc<H5File>, path: &str, rows: u64, limits: &Limits) -> Result<Column> {
+    let stored = StoredDataset::open(file, path, limits)?;
     let is_flat = stored.shape().len() == 1 || (stored.shape().len() == 2 && stored.width() == 1);
     let reading = match stored.stored() {
-        StoredType::Number { number: Number::U64, .. } => Some(Reading::Numbers(Number::U64)),
+        StoredType::Number {
+            number: Number::U64,
+            ..
+        } => Some(Reading::Numbers(Number::U64)),
         StoredType::Number { number, .. } if number.is_int() => Some(Reading::Numbers(Number::I64)),
         StoredType::Text { .. } if stored.shape().len() == 1 => Some(Reading::Texts),
         _ => None,
     };
     let Some(reading) = reading.filter(|_| is_flat) else {
         return Err(file
-            .unsupported(format!("ids `{path}` are {}, wanted one integer or string a row", stored.shape_text()))
+            .unsupported(format!(
+                "ids `{path}` are {}, wanted one integer or string a row",
+                stored.shape_text()
+            ))
             .help("name the right dataset with the option `ids`, or set `ids: none`"));
     };
     check_rows(file, &stored, rows, "ids")?;
@@ -262,11 +340,17 @@ fn scalar_column(file: &H5File, stored: StoredDataset, rows: u64) -> Result<Colu
         StoredType::Bool => Reading::Bools,
         StoredType::Text { .. } => Reading::Texts,
         StoredType::Other(_) => {
-            return Err(file.unsupported(format!("column `{name}` is {}, wanted numbers, bools or strings", stored.shape_text())));
+            return Err(file.unsupported(format!(
+                "column `{name}` is {}, wanted numbers, bools or strings",
+                stored.shape_text()
+            )));
         }
     };
     if stored.shape().len() != 1 {
-        return Err(file.unsupported(format!("column `{name}` is {}, wanted one value a row", stored.shape_text())));
+        return Err(file.unsupported(format!(
+            "column `{name}` is {}, wanted one value a row",
+            stored.shape_text()
+        )));
     }
     check_rows(file, &stored, rows, "column")?;
     Ok(Column::new(&name, stored, reading))
@@ -278,7 +362,11 @@ fn check_rows(file: &H5File, stored: &StoredDataset, rows: u64, what: &str) -> R
     }
     Err(Error::new(
         ErrorKind::Format,
-        format!("{what} `{}` have {} rows, the vectors {rows}", stored.path(), stored.rows()),
+        format!(
+            "{what} `{}` have {} rows, the vectors {rows}",
+            stored.path(),
+            stored.rows()
+        ),
     )
     .with("file", file.path().display()))
 }

@@ -5,18 +5,33 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod append;
+mod cells;
 mod column;
 mod contents;
+mod direct;
+mod finish;
+mod growing;
 mod h5;
 mod metric;
 mod names;
 mod options;
+mod partial;
 mod paths;
+mod plan;
+mod ranges;
 mod reader;
+mod sink;
 mod source;
+mod spool;
+mod target;
 mod vectors;
+mod writer;
 
-pub use options::{Binary, Compression, OneOrMany, SinkOptions, SourceOptions, Unwritten, WideInts};
+pub use options::{
+    Binary, Compression, OneOrMany, SinkOptions, SourceOptions, Unwritten, WideInts,
+};
+pub use sink::Hdf5Sink;
 pub use source::Hdf5Source;
 
 /// The plugin's name in task files.
@@ -27,3 +42,11 @@ pub const VECTORS: &str = "embeddings";
 pub const IDS: &str = "ids";
 /// Root attribute `milvusdm_format` of the files that are written and understood.
 pub const FORMAT_VERSION: i64 = 1;
+
+milvusdm_plugin_api::export_plugin! {
+    name: NAME,
+    summary: "reads and writes HDF5 files, as MilvusDM, h5py and ann-benchmarks have them",
+    docs: include_str!("../docs.md"),
+    source: Hdf5Source,
+    sink: Hdf5Sink,
+}

@@ -15,8 +15,11 @@ pub fn canonical(name: &str) -> String {
     }
     let plain: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
     let metric = match plain.as_str() {
-        "l2" | "euclidean" | "euclid" | "l2squared" | "squaredl2" | "sqeuclidean" | "l2norm" | "metricl2" => Metric::L2,
-        "ip" | "dot" | "dotproduct" | "innerproduct" | "maxinnerproduct" | "metricinnerproduct" => Metric::Ip,
+        "l2" | "euclidean" | "euclid" | "l2squared" | "squaredl2" | "sqeuclidean" | "l2norm"
+        | "metricl2" => Metric::L2,
+        "ip" | "dot" | "dotproduct" | "innerproduct" | "maxinnerproduct" | "metricinnerproduct" => {
+            Metric::Ip
+        }
         "cosine" | "cos" | "angular" | "cosinesimil" | "cosinesimilarity" => Metric::Cosine,
         "l1" | "manhattan" | "cityblock" | "taxicab" | "metricl1" => Metric::L1,
         "linf" | "chebyshev" | "metriclinf" => Metric::Linf,

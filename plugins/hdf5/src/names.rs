@@ -92,7 +92,11 @@ mod tests {
         let (a, b) = ("x".repeat(300), format!("{}y", "x".repeat(299)));
         assert_eq!(escape(&a).len(), MAX_NAME_BYTES);
         assert_ne!(escape(&a), escape(&b));
-        assert_ne!(escape(&escape(&a)), escape(&a), "a cut name is no name's own");
+        assert_ne!(
+            escape(&escape(&a)),
+            escape(&a),
+            "a cut name is no name's own"
+        );
     }
 
     #[test]

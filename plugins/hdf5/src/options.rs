@@ -6,6 +6,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::h5::Compression;
 use crate::h5::Limits;
 use crate::metric;
 
@@ -146,19 +147,28 @@ impl SourceOptions {
     /// `Config`, naming the option.
     pub fn check(&self) -> Result<()> {
         if self.path.as_slice().is_empty() || self.path.as_slice().iter().any(String::is_empty) {
-            return Err(config("option `path` is empty, wanted a file, folder or pattern"));
+            return Err(config(
+                "option `path` is empty, wanted a file, folder or pattern",
+            ));
         }
         if self.bit_order == Some(BitOrder::Unknown) {
-            return Err(config("option `bit_order` is `unknown`, wanted `msb` or `lsb`"));
+            return Err(config(
+                "option `bit_order` is `unknown`, wanted `msb` or `lsb`",
+            ));
         }
         if let Some(name) = &self.metric
             && metric::canonical(name).starts_with("native:")
         {
-            return Err(config(format!("option `metric` is `{name}`, which is no known metric"))
-                .help("wanted for example `l2`, `ip`, `cosine`, `hamming` or `jaccard`"));
+            return Err(config(format!(
+                "option `metric` is `{name}`, which is no known metric"
+            ))
+            .help("wanted for example `l2`, `ip`, `cosine`, `hamming` or `jaccard`"));
         }
         if !(1..=4096).contains(&self.max_chunk_mib) {
-            return Err(config(format!("option `max_chunk_mib` is {}, wanted 1 to 4096", self.max_chunk_mib)));
+            return Err(config(format!(
+                "option `max_chunk_mib` is {}, wanted 1 to 4096",
+                self.max_chunk_mib
+            )));
         }
         Ok(())
     }
@@ -177,6 +187,7 @@ impl SourceOptions {
         Limits {
             chunk_bytes: u64::from(self.max_chunk_mib) << 20,
             allow_unwritten: self.unwritten == Unwritten::Fill,
+            is_known: false,
         }
     }
 }
@@ -218,17 +229,6 @@ fn default_ids() -> String {
     crate::IDS.to_owned()
 }
 
-/// How the sink packs chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// Deflate at a level from 1 to 9.
-    Gzip(u8),
-    /// LZF, as h5py has it.
-    Lzf,
-}
-
 impl SinkOptions {
     /// Only a path, everything else as by default.
     pub fn at(path: &str) -> Self {
@@ -251,7 +251,10 @@ impl SinkOptions {
             "none" => Ok(Compression::None),
             "gzip" => Ok(Compression::Gzip(4)),
             "lzf" => Ok(Compression::Lzf),
-            other => match other.strip_prefix("gzip:").and_then(|level| level.parse().ok()) {
+            other => match other
+                .strip_prefix("gzip:")
+                .and_then(|level| level.parse().ok())
+            {
                 Some(level @ 1..=9) => Ok(Compression::Gzip(level)),
                 _ => Err(config(format!("option `compression` is `{other}`"))
                     .help("wanted `none`, `gzip`, `gzip:1` to `gzip:9`, or `lzf`")),
@@ -275,12 +278,17 @@ impl SinkOptions {
         }
         for (option, name) in [("vectors", &self.vectors), ("ids", &self.ids)] {
             if !crate::names::is_dataset_name(name) {
-                return Err(config(format!("option `{option}` is `{name}`, which can't be a dataset's name"))
-                    .help("wanted a name without `/`, other than `.`"));
+                return Err(config(format!(
+                    "option `{option}` is `{name}`, which can't be a dataset's name"
+                ))
+                .help("wanted a name without `/`, other than `.`"));
             }
         }
         if self.vectors == self.ids {
-            return Err(config(format!("options `vectors` and `ids` are both `{}`", self.ids)));
+            return Err(config(format!(
+                "options `vectors` and `ids` are both `{}`",
+                self.ids
+            )));
         }
         Ok(())
     }
@@ -297,31 +305,65 @@ mod tests {
     #[test]
     fn compression_words_are_read() {
         let read = |word: &str| {
-            SinkOptions { compression: word.to_owned(), ..SinkOptions::at("a") }.compression()
+            SinkOptions {
+                compression: word.to_owned(),
+                ..SinkOptions::at("a")
+            }
+            .compression()
         };
         assert_eq!(read("none").unwrap(), Compression::None);
         assert_eq!(read("gzip").unwrap(), Compression::Gzip(4));
         assert_eq!(read("gzip:9").unwrap(), Compression::Gzip(9));
         assert_eq!(read("lzf").unwrap(), Compression::Lzf);
         for bad in ["gzip:0", "gzip:10", "gzip:", "zstd", ""] {
-            assert!(read(bad).unwrap_err().to_string().contains("compression"), "{bad}");
+            assert!(
+                read(bad).unwrap_err().to_string().contains("compression"),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn options_that_do_not_fit_are_refused() {
         let refused = |options: SinkOptions| options.check().unwrap_err().to_string();
-        assert!(refused(SinkOptions { shuffle: true, ..SinkOptions::at("a") }).contains("`compression`"));
-        assert!(refused(SinkOptions { ids: "a/b".to_owned(), ..SinkOptions::at("a") }).contains("a/b"));
-        assert!(refused(SinkOptions { ids: "embeddings".to_owned(), ..SinkOptions::at("a") }).contains("both"));
-        let metric = SourceOptions { metric: Some("tall".to_owned()), ..SourceOptions::at("a") };
+        assert!(
+            refused(SinkOptions {
+                shuffle: true,
+                ..SinkOptions::at("a")
+            })
+            .contains("`compression`")
+        );
+        assert!(
+            refused(SinkOptions {
+                ids: "a/b".to_owned(),
+                ..SinkOptions::at("a")
+            })
+            .contains("a/b")
+        );
+        assert!(
+            refused(SinkOptions {
+                ids: "embeddings".to_owned(),
+                ..SinkOptions::at("a")
+            })
+            .contains("both")
+        );
+        let metric = SourceOptions {
+            metric: Some("tall".to_owned()),
+            ..SourceOptions::at("a")
+        };
         assert!(metric.check().unwrap_err().to_string().contains("tall"));
-        SourceOptions { metric: Some("L2".to_owned()), ..SourceOptions::at("a") }.check().unwrap();
+        SourceOptions {
+            metric: Some("L2".to_owned()),
+            ..SourceOptions::at("a")
+        }
+        .check()
+        .unwrap();
     }
 
     #[test]
     fn a_misspelt_option_is_refused() {
-        let error = serde_json::from_str::<SourceOptions>(r#"{"path":"a","vektors":"/x"}"#).unwrap_err();
+        let error =
+            serde_json::from_str::<SourceOptions>(r#"{"path":"a","vektors":"/x"}"#).unwrap_err();
         assert!(error.to_string().contains("vektors"));
     }
 }

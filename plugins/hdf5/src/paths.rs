@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-use crate::names;
+use crate::{names, partial};
 
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 16;
@@ -41,18 +41,26 @@ pub fn find(paths: &[String]) -> Result<Vec<Place>> {
                 let before = places.len();
                 walk(found, &mut Vec::new(), &mut places)?;
                 if places.len() == before {
-                    return Err(Error::new(ErrorKind::NotFound, "the folder holds no HDF5 file (`*.h5`, `*.hdf5`)")
-                        .with("folder", path));
+                    return Err(Error::new(
+                        ErrorKind::NotFound,
+                        "the folder holds no HDF5 file (`*.h5`, `*.hdf5`)",
+                    )
+                    .with("folder", path));
                 }
             }
             Ok(_) => places.push(by_stem(found.to_owned())),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && path.contains(['*', '?', '[']) => {
+            Err(e)
+                if e.kind() == std::io::ErrorKind::NotFound && path.contains(['*', '?', '[']) =>
+            {
                 add_pattern(path, &mut places)?;
             }
             Err(e) => return Err(Error::io("looking for HDF5 files", &e).with("path", path)),
         }
         if places.len() > MAX_FILES {
-            return Err(Error::new(ErrorKind::Unsupported, format!("more than {MAX_FILES} files are named")));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("more than {MAX_FILES} files are named"),
+            ));
         }
     }
     refuse_doubles(&places)?;
@@ -61,7 +69,11 @@ pub fn find(paths: &[String]) -> Result<Vec<Place>> {
 
 fn by_stem(path: PathBuf) -> Place {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    Place { collection: names::unescape(&stem), partition: None, path }
+    Place {
+        collection: names::unescape(&stem),
+        partition: None,
+        path,
+    }
 }
 
 fn add_pattern(pattern: &str, places: &mut Vec<Place>) -> Result<()> {
@@ -70,22 +82,31 @@ fn add_pattern(pattern: &str, places: &mut Vec<Place>) -> Result<()> {
     })?;
     let before = places.len();
     for path in matches {
-        let path = path.map_err(|e| Error::io(format!("matching `{pattern}`"), e.error()).with("path", e.path().display()))?;
-        if path.is_file() {
+        let path = path.map_err(|e| {
+            Error::io(format!("matching `{pattern}`"), e.error()).with("path", e.path().display())
+        })?;
+        if path.is_file() && !partial::is_partial(&path) {
             places.push(by_stem(path));
         }
     }
     if places.len() == before {
-        return Err(Error::new(ErrorKind::NotFound, format!("no file matches `{pattern}`")));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("no file matches `{pattern}`"),
+        ));
     }
     Ok(())
 }
 
 fn walk(folder: &Path, above: &mut Vec<String>, places: &mut Vec<Place>) -> Result<()> {
-    let failed = |e: std::io::Error| Error::io("listing a folder", &e).with("folder", folder.display());
+    let failed =
+        |e: std::io::Error| Error::io("listing a folder", &e).with("folder", folder.display());
     if above.len() > MAX_DEPTH {
-        return Err(Error::new(ErrorKind::Unsupported, format!("folders are nested deeper than {MAX_DEPTH}"))
-            .with("folder", folder.display()));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("folders are nested deeper than {MAX_DEPTH}"),
+        )
+        .with("folder", folder.display()));
     }
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -93,7 +114,11 @@ fn walk(folder: &Path, above: &mut Vec<String>, places: &mut Vec<Place>) -> Resu
     }
     entries.sort();
     for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if name.starts_with('.') {
             continue;
         }
@@ -106,7 +131,10 @@ fn walk(folder: &Path, above: &mut Vec<String>, places: &mut Vec<Place>) -> Resu
             places.push(in_folder(path, above));
         }
         if places.len() > MAX_FILES {
-            return Err(Error::new(ErrorKind::Unsupported, format!("more than {MAX_FILES} files are in the folder")));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("more than {MAX_FILES} files are in the folder"),
+            ));
         }
     }
     Ok(())
@@ -119,7 +147,11 @@ fn in_folder(path: PathBuf, above: &[String]) -> Place {
         Some((collection, between)) => {
             let mut parts = between.to_vec();
             parts.push(own.collection);
-            Place { collection: collection.clone(), partition: Some(parts.join("/")), path: own.path }
+            Place {
+                collection: collection.clone(),
+                partition: Some(parts.join("/")),
+                path: own.path,
+            }
         }
     }
 }
@@ -127,12 +159,16 @@ fn in_folder(path: PathBuf, above: &[String]) -> Place {
 fn refuse_doubles(places: &[Place]) -> Result<()> {
     let mut seen: HashMap<PathBuf, &Path> = HashMap::new();
     for place in places {
-        let real = fs::canonicalize(&place.path)
-            .map_err(|e| Error::io("looking at an HDF5 file", &e).with("file", place.path.display()))?;
+        let real = fs::canonicalize(&place.path).map_err(|e| {
+            Error::io("looking at an HDF5 file", &e).with("file", place.path.display())
+        })?;
         if let Some(before) = seen.insert(real, &place.path) {
-            return Err(Error::new(ErrorKind::Config, "a file is named twice, its rows would come twice")
-                .with("file", before.display())
-                .with("again", place.path.display()));
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a file is named twice, its rows would come twice",
+            )
+            .with("file", before.display())
+            .with("again", place.path.display()));
         }
     }
     Ok(())
@@ -158,10 +194,28 @@ mod tests {
 
     #[test]
     fn a_folder_names_collections_and_partitions() {
-        let folder = folder(&["b/p%2F1.h5", "a.hdf5", "b/_default.h5", "b/x/y.h5", ".hidden.h5", "b/notes.txt"]);
+        let folder = folder(&[
+            "b/p%2F1.h5",
+            "a.hdf5",
+            "b/_default.h5",
+            "b/x/y.h5",
+            ".hidden.h5",
+            "b/notes.txt",
+        ]);
         let found = find(&[text(folder.path())]).unwrap();
-        let names: Vec<_> = found.iter().map(|p| (p.collection.as_str(), p.partition.as_deref())).collect();
-        assert_eq!(names, [("a", None), ("b", Some("_default")), ("b", Some("p/1")), ("b", Some("x/y"))]);
+        let names: Vec<_> = found
+            .iter()
+            .map(|p| (p.collection.as_str(), p.partition.as_deref()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("a", None),
+                ("b", Some("_default")),
+                ("b", Some("p/1")),
+                ("b", Some("x/y"))
+            ]
+        );
     }
 
     #[test]
@@ -178,7 +232,11 @@ mod tests {
     #[test]
     fn nothing_found_is_an_error() {
         let folder = folder(&["a.txt"]);
-        for path in [text(folder.path()), text(&folder.path().join("*.h5")), text(&folder.path().join("a.h5"))] {
+        for path in [
+            text(folder.path()),
+            text(&folder.path().join("*.h5")),
+            text(&folder.path().join("a.h5")),
+        ] {
             assert_eq!(find(&[path]).unwrap_err().kind(), ErrorKind::NotFound);
         }
     }

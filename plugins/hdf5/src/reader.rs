@@ -40,7 +40,10 @@ impl SplitReader {
             .all()
             .map(|column| {
                 let is_vectors = column.name == contents.vectors.name;
-                ColumnReader::new(column.clone(), is_vectors.then(|| contents.vector_type.clone()))
+                ColumnReader::new(
+                    column.clone(),
+                    is_vectors.then(|| contents.vector_type.clone()),
+                )
             })
             .collect();
         let names = columns.iter().map(|c| &c.column().name);
@@ -66,20 +69,30 @@ impl SplitReader {
         let wanted = self.request.rows_per_batch(self.fixed_bytes.max(1));
         let end = self.rows.start.saturating_add(wanted).min(self.rows.end);
         let aligned = end / self.chunk_rows * self.chunk_rows;
-        if end < self.rows.end && aligned > self.rows.start { aligned } else { end }
+        if end < self.rows.end && aligned > self.rows.start {
+            aligned
+        } else {
+            end
+        }
     }
 
     /// Reads string columns first: their lengths decide how many rows fit.
     fn read_texts(&mut self, mut end: u64) -> Result<(Vec<Option<ArrayRef>>, u64)> {
         let start = self.rows.start;
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
-        let text_columns = self.columns.iter().filter(|c| c.column().reading == Reading::Texts).count() as u64;
+        let text_columns = self
+            .columns
+            .iter()
+            .filter(|c| c.column().reading == Reading::Texts)
+            .count() as u64;
         if text_columns == 0 {
             return Ok((arrays, end));
         }
         let share = (self.request.max_batch_bytes / 2 / text_columns).max(1);
         // Half the bytes are for strings, so the rest takes half as many rows.
-        let rows = self.request.rows_per_batch(self.fixed_bytes.saturating_mul(2).max(1));
+        let rows = self
+            .request
+            .rows_per_batch(self.fixed_bytes.saturating_mul(2).max(1));
         end = end.min(start.saturating_add(rows));
         for (column, array) in self.columns.iter_mut().zip(&mut arrays) {
             if column.column().reading == Reading::Texts {
@@ -89,7 +102,9 @@ impl SplitReader {
             }
         }
         let rows = (end - start) as usize;
-        let cut = arrays.into_iter().map(|a| a.map(|a| if a.len() > rows { a.slice(0, rows) } else { a }));
+        let cut = arrays
+            .into_iter()
+            .map(|a| a.map(|a| if a.len() > rows { a.slice(0, rows) } else { a }));
         Ok((cut.collect(), end))
     }
 }
@@ -106,10 +121,12 @@ impl BatchReader for SplitReader {
         for (column, text) in self.columns.iter_mut().zip(texts) {
             arrays.push(match text {
                 Some(array) => array,
-                None => column.read(range.clone()).map_err(|e| match e.context_value("file") {
-                    Some(_) => e,
-                    None => e.with("file", &self.file),
-                })?,
+                None => column
+                    .read(range.clone())
+                    .map_err(|e| match e.context_value("file") {
+                        Some(_) => e,
+                        None => e.with("file", &self.file),
+                    })?,
             });
         }
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| {

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use arrow_schema::SchemaRef;
 use milvusdm_plugin_api::model::{Descriptor, IdInfo, IdPolicy, RowCount, Unique};
 use milvusdm_plugin_api::{
-    BatchReader, Dataset, Error, ErrorKind, Inspection, Node, ReadRequest, Result, Services, Source, Split,
+    BatchReader, Dataset, Error, ErrorKind, Inspection, Node, ReadRequest, Result, Services,
+    Source, Split,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +23,9 @@ use crate::reader::SplitReader;
 
 /// Vector bytes of a split.
 const SPLIT_BYTES: u64 = 64 << 20;
+
+/// Most splits of a file, about.
+const MAX_SPLITS: u64 = 1 << 16;
 
 /// Reads vectors from HDF5 files.
 #[derive(Debug)]
@@ -55,7 +59,11 @@ impl Source for Hdf5Source {
 
     fn open(options: SourceOptions, services: Services) -> Result<Self> {
         options.check()?;
-        let mut source = Self { options, services, datasets: Vec::new() };
+        let mut source = Self {
+            options,
+            services,
+            datasets: Vec::new(),
+        };
         for place in paths::find(source.options.path.as_slice())? {
             source.services.check_cancelled()?;
             source.add(place)?;
@@ -67,52 +75,102 @@ impl Source for Hdf5Source {
     }
 
     fn datasets(&self) -> Result<Vec<Dataset>> {
-        Ok(self.datasets.iter().map(|found| found.dataset.clone()).collect())
+        Ok(self
+            .datasets
+            .iter()
+            .map(|found| found.dataset.clone())
+            .collect())
     }
 
     fn splits(&self, dataset_key: &str) -> Result<Vec<Split>> {
         Ok(self.found(dataset_key)?.splits())
     }
 
-    fn read(&self, dataset_key: &str, split: &Split, request: &ReadRequest) -> Result<Box<dyn BatchReader>> {
+    fn read(
+        &self,
+        dataset_key: &str,
+        split: &Split,
+        request: &ReadRequest,
+    ) -> Result<Box<dyn BatchReader>> {
         let found = self.found(dataset_key)?;
         let unknown = || {
-            Error::new(ErrorKind::Config, format!("dataset `{dataset_key}` has no split `{}`", split.id))
-        };
-        let known = found.splits().into_iter().find(|s| s.id == split.id).ok_or_else(unknown)?;
-        let number = |name: &str| known.payload.get(name).and_then(Value::as_u64).ok_or_else(unknown);
-        let file = usize::try_from(number("file")?).ok().and_then(|i| found.files.get(i)).ok_or_else(unknown)?;
-        let (first, end) = (number("first")?, number("end")?);
-        let contents = Contents::open(&file.path, &self.options)?;
-        let now = contents.file.fingerprint();
-        if now != file.fingerprint || known.fingerprint != split.fingerprint {
-            return Err(Error::new(ErrorKind::Format, "the file changed since the run was planned")
-                .with("file", file.path.display())
-                .with("found", now)
-                .with("planned", &split.fingerprint)
-                .help("plan the run again"));
-        }
-        let start = first.checked_add(request.first_row).filter(|row| *row <= end).ok_or_else(|| {
             Error::new(
                 ErrorKind::Config,
-                format!("split `{}` has {} rows, can't pass over {}", split.id, end - first, request.first_row),
+                format!("dataset `{dataset_key}` has no split `{}`", split.id),
             )
-        })?;
-        let reader = SplitReader::new(&contents, found.dataset.schema.clone(), start..end, request, &self.services)?;
+        };
+        let known = found
+            .splits()
+            .into_iter()
+            .find(|s| s.id == split.id)
+            .ok_or_else(unknown)?;
+        let number = |name: &str| {
+            known
+                .payload
+                .get(name)
+                .and_then(Value::as_u64)
+                .ok_or_else(unknown)
+        };
+        let file = usize::try_from(number("file")?)
+            .ok()
+            .and_then(|i| found.files.get(i))
+            .ok_or_else(unknown)?;
+        let (first, end) = (number("first")?, number("end")?);
+        if known.fingerprint != split.fingerprint {
+            return Err(Error::new(
+                ErrorKind::Format,
+                "the file changed since the run was planned",
+            )
+            .with("file", file.path.display())
+            .with("found", &known.fingerprint)
+            .with("planned", &split.fingerprint)
+            .help("plan the run again"));
+        }
+        let contents = Contents::reopen(&file.path, &self.options, &file.fingerprint)?;
+        let start = first
+            .checked_add(request.first_row)
+            .filter(|row| *row <= end)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "split `{}` has {} rows, can't pass over {}",
+                        split.id,
+                        end - first,
+                        request.first_row
+                    ),
+                )
+            })?;
+        let reader = SplitReader::new(
+            &contents,
+            found.dataset.schema.clone(),
+            start..end,
+            request,
+            &self.services,
+        )?;
         Ok(Box::new(reader))
     }
 
     fn inspect(&self) -> Result<Inspection> {
         let files = self.datasets.iter().flat_map(|found| &found.files);
-        Ok(Inspection { trees: files.map(|file| file.tree.clone()).collect(), notices: Vec::new() })
+        Ok(Inspection {
+            trees: files.map(|file| file.tree.clone()).collect(),
+            notices: Vec::new(),
+        })
     }
 }
 
 impl Hdf5Source {
     fn found(&self, key: &str) -> Result<&Found> {
-        self.datasets.iter().find(|found| found.dataset.key == key).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no dataset `{key}` in the source"))
-        })
+        self.datasets
+            .iter()
+            .find(|found| found.dataset.key == key)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no dataset `{key}` in the source"),
+                )
+            })
     }
 
     /// Looks at a file and adds it to its dataset.
@@ -120,29 +178,54 @@ impl Hdf5Source {
         let contents = Contents::open(&place.path, &self.options)?;
         let (collection, partition) = match &contents.collection {
             Some(collection) => (collection.clone(), contents.partition.clone()),
-            None => (place.collection, contents.partition.clone().or(place.partition)),
+            None => (
+                place.collection,
+                contents.partition.clone().or(place.partition),
+            ),
         };
         let key = match &partition {
-            Some(partition) => format!("{}/{}", names::escape(&collection), names::escape(partition)),
+            Some(partition) => format!(
+                "{}/{}",
+                names::escape(&collection),
+                names::escape(partition)
+            ),
             None => names::escape(&collection),
         };
         let schema = contents.schema()?;
         let file = FoundFile::of(&contents, place.path);
-        if let Some(found) = self.datasets.iter_mut().find(|found| found.dataset.key == key) {
+        if let Some(found) = self
+            .datasets
+            .iter_mut()
+            .find(|found| found.dataset.key == key)
+        {
             found.check_same(&schema, &file)?;
             found.files.push(file);
             return Ok(());
         }
-        let policy = if contents.ids.is_some() { IdPolicy::Given } else { IdPolicy::None };
+        let policy = if contents.ids.is_some() {
+            IdPolicy::Given
+        } else {
+            IdPolicy::None
+        };
         let descriptor = Descriptor {
             system: crate::NAME.to_owned(),
             partition_default: partition.as_deref() == Some(DEFAULT_PARTITION),
             collection,
             partition,
-            id: IdInfo { policy, unique: Unique::Unknown },
+            id: IdInfo {
+                policy,
+                unique: Unique::Unknown,
+            },
             ..Descriptor::default()
         };
-        self.datasets.push(Found { dataset: Dataset { key, schema, descriptor }, files: vec![file] });
+        self.datasets.push(Found {
+            dataset: Dataset {
+                key,
+                schema,
+                descriptor,
+            },
+            files: vec![file],
+        });
         Ok(())
     }
 }
@@ -156,17 +239,27 @@ impl Found {
         }
         let describe = |schema: &SchemaRef| {
             let fields = schema.fields().iter().map(|f| {
-                let metadata = f.metadata().iter().map(|(k, v)| format!("{}={v}", k.trim_start_matches("milvusdm.")));
+                let metadata = f
+                    .metadata()
+                    .iter()
+                    .map(|(k, v)| format!("{}={v}", k.trim_start_matches("milvusdm.")));
                 let mut metadata: Vec<String> = metadata.collect();
                 metadata.sort();
                 format!("{}: {} {}", f.name(), f.data_type(), metadata.join(" "))
             });
             fields.collect::<Vec<_>>().join("; ")
         };
-        let first = self.files.first().map(|f| f.path.display().to_string()).unwrap_or_default();
+        let first = self
+            .files
+            .first()
+            .map(|f| f.path.display().to_string())
+            .unwrap_or_default();
         Err(Error::new(
             ErrorKind::Format,
-            format!("two files of `{}` have different columns", self.dataset.descriptor.full_name()),
+            format!(
+                "two files of `{}` have different columns",
+                self.dataset.descriptor.full_name()
+            ),
         )
         .with("file", first)
         .with("has", describe(known))
@@ -177,29 +270,50 @@ impl Found {
 
     /// Fills in the numbers, once all files are known.
     fn describe(&mut self) {
-        let sum = |of: fn(&FoundFile) -> u64| self.files.iter().map(of).fold(0u64, u64::saturating_add);
+        let sum =
+            |of: fn(&FoundFile) -> u64| self.files.iter().map(of).fold(0u64, u64::saturating_add);
         let fingerprints: Vec<&str> = self.files.iter().map(|f| f.fingerprint.as_str()).collect();
-        let files: Vec<String> = self.files.iter().map(|f| f.path.display().to_string()).collect();
+        let files: Vec<String> = self
+            .files
+            .iter()
+            .map(|f| f.path.display().to_string())
+            .collect();
         let (rows, bytes) = (sum(|f| f.rows), sum(|f| f.rows.saturating_mul(f.row_bytes)));
-        let fingerprint = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(fingerprints.join("\n").as_bytes()));
+        let fingerprint = format!(
+            "{:032x}",
+            xxhash_rust::xxh3::xxh3_128(fingerprints.join("\n").as_bytes())
+        );
         let descriptor = &mut self.dataset.descriptor;
-        descriptor.rows = Some(RowCount { value: rows, exact: true });
+        descriptor.rows = Some(RowCount {
+            value: rows,
+            exact: true,
+        });
         descriptor.bytes = Some(bytes);
         descriptor.fingerprint = Some(fingerprint);
-        descriptor.properties.insert(crate::NAME.to_owned(), json!({ "files": files }));
+        descriptor
+            .properties
+            .insert(crate::NAME.to_owned(), json!({ "files": files }));
     }
 
     fn splits(&self) -> Vec<Split> {
         let mut splits = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
-            let rows = SPLIT_BYTES / file.vector_bytes.max(1);
-            let rows = (rows / file.chunk_rows * file.chunk_rows).max(file.chunk_rows).max(1);
+            // A file may claim rows that take no room in it.
+            let least = file.rows.div_ceil(MAX_SPLITS);
+            let rows = (SPLIT_BYTES / file.vector_bytes.max(1)).max(least);
+            let rows = (rows / file.chunk_rows * file.chunk_rows)
+                .max(file.chunk_rows)
+                .max(1);
             let mut first = 0;
             while first < file.rows {
                 let end = first.saturating_add(rows).min(file.rows);
                 let name = format!("rows:{first}-{end}");
                 splits.push(Split {
-                    id: if self.files.len() > 1 { format!("file:{index}:{name}") } else { name },
+                    id: if self.files.len() > 1 {
+                        format!("file:{index}:{name}")
+                    } else {
+                        name
+                    },
                     found: Some(end - first),
                     live: Some(end - first),
                     bytes: (end - first).saturating_mul(file.row_bytes),
@@ -216,7 +330,10 @@ impl Found {
 impl FoundFile {
     fn of(contents: &Contents, path: PathBuf) -> Self {
         // Strings are guessed; their lengths are known only by reading.
-        let row_bytes = contents.all().map(|c| c.row_bytes().unwrap_or(32)).fold(0u64, u64::saturating_add);
+        let row_bytes = contents
+            .all()
+            .map(|c| c.row_bytes().unwrap_or(32))
+            .fold(0u64, u64::saturating_add);
         Self {
             path,
             fingerprint: contents.file.fingerprint(),
@@ -231,28 +348,50 @@ impl FoundFile {
 
 /// What `inspect` shows of a file.
 fn tree(contents: &Contents) -> Node {
-    let mut node = Node { label: contents.file.path().display().to_string(), ..Node::default() };
+    let mut node = Node {
+        label: contents.file.path().display().to_string(),
+        ..Node::default()
+    };
     let mut fact = |name: &str, value: Value| node.facts.insert(name.to_owned(), value);
     fact("bytes", json!(contents.file.bytes()));
     fact("rows", json!(contents.rows()));
     fact("collection", json!(contents.collection));
     fact("partition", json!(contents.partition));
-    let roles = [("ids", contents.ids.as_ref()), ("vectors", Some(&contents.vectors))];
+    let roles = [
+        ("ids", contents.ids.as_ref()),
+        ("vectors", Some(&contents.vectors)),
+    ];
     let columns = contents.columns.iter().map(|c| ("column", Some(c)));
     for (role, column) in roles.into_iter().chain(columns) {
         let Some(column) = column else { continue };
-        let mut child = Node { label: format!("{} ({role})", column.stored.path()), ..Node::default() };
-        child.facts.insert("stored".to_owned(), json!(column.stored.shape_text()));
-        child.facts.insert("storage".to_owned(), json!(column.stored.storage().to_string()));
+        let mut child = Node {
+            label: format!("{} ({role})", column.stored.path()),
+            ..Node::default()
+        };
+        child
+            .facts
+            .insert("stored".to_owned(), json!(column.stored.shape_text()));
+        child.facts.insert(
+            "storage".to_owned(),
+            json!(column.stored.storage().to_string()),
+        );
         if role == "vectors" {
             let vector = &contents.vector_type;
-            child.facts.insert("vector".to_owned(), json!(format!("{} {} x {}", vector.kind, vector.dim, vector.elem)));
-            child.facts.insert("metric".to_owned(), json!(vector.metric));
+            child.facts.insert(
+                "vector".to_owned(),
+                json!(format!("{} {} x {}", vector.kind, vector.dim, vector.elem)),
+            );
+            child
+                .facts
+                .insert("metric".to_owned(), json!(vector.metric));
         }
         node.children.push(child);
     }
     for ignored in &contents.ignored {
-        node.children.push(Node { label: format!("{ignored}, not read"), ..Node::default() });
+        node.children.push(Node {
+            label: format!("{ignored}, not read"),
+            ..Node::default()
+        });
     }
     node
 }

@@ -24,17 +24,32 @@ pub fn interpret(
     let path = stored.path();
     let &[_, width] = stored.shape() else {
         return Err(file
-            .unsupported(format!("vectors `{path}` are {}, wanted rows x dimension", stored.shape_text()))
+            .unsupported(format!(
+                "vectors `{path}` are {}, wanted rows x dimension",
+                stored.shape_text()
+            ))
             .help("name the right dataset with the option `vectors`"));
     };
-    let width = u32::try_from(width).ok().filter(|w| (1..=keys::MAX_DIM).contains(w)).ok_or_else(|| {
-        file.unsupported(format!("vectors `{path}` are {}, wanted a dimension of 1 to {}", stored.shape_text(), keys::MAX_DIM))
-    })?;
+    let width = u32::try_from(width)
+        .ok()
+        .filter(|w| (1..=keys::MAX_DIM).contains(w))
+        .ok_or_else(|| {
+            file.unsupported(format!(
+                "vectors `{path}` are {}, wanted a dimension of 1 to {}",
+                stored.shape_text(),
+                keys::MAX_DIM
+            ))
+        })?;
     let (vector, reading) = match stored.stored() {
-        StoredType::Number { number: Number::U8, .. } if is_packed(path, width, attributes, options) => {
+        StoredType::Number {
+            number: Number::U8, ..
+        } if is_packed(path, width, attributes, options) => {
             let dim = packed_dim(file, path, width, attributes)?;
             let order = bit_order(file, attributes, options)?;
-            (VectorType::binary(dim, order), Reading::Packed { dim, order })
+            (
+                VectorType::binary(dim, order),
+                Reading::Packed { dim, order },
+            )
         }
         StoredType::Bool if options.binary == Binary::No => {
             return Err(not_binary(file, stored, "bools"));
@@ -47,22 +62,36 @@ pub fn interpret(
         }
         StoredType::Text { .. } | StoredType::Other(_) => {
             return Err(file
-                .unsupported(format!("vectors `{path}` are {}, wanted numbers", stored.shape_text()))
+                .unsupported(format!(
+                    "vectors `{path}` are {}, wanted numbers",
+                    stored.shape_text()
+                ))
                 .help("name the right dataset with the option `vectors`"));
         }
     };
-    if attributes.is_own && attributes.dim.is_some_and(|dim| dim != i64::from(vector.dim)) {
+    if attributes.is_own
+        && attributes
+            .dim
+            .is_some_and(|dim| dim != i64::from(vector.dim))
+    {
         return Err(file.format_error(format!(
             "root attribute `dim` is {}, but the vectors `{path}` have dimension {}",
             attributes.dim.unwrap_or(0),
             vector.dim
         )));
     }
-    Ok((vector.with_metric(attributes.metric.clone()), reading))
+    let mut vector = vector.with_metric(attributes.metric.clone());
+    vector.metric_arg = attributes.metric_arg.filter(|_| vector.metric.is_some());
+    Ok((vector, reading))
 }
 
 /// The element that holds every value of the stored number.
-fn dense(file: &H5File, stored: &StoredDataset, number: Number, options: &SourceOptions) -> Result<(Elem, Reading)> {
+fn dense(
+    file: &H5File,
+    stored: &StoredDataset,
+    number: Number,
+    options: &SourceOptions,
+) -> Result<(Elem, Reading)> {
     Ok(match number {
         Number::F16 => (Elem::F16, Reading::Numbers(Number::F16)),
         Number::F32 | Number::I16 | Number::U16 => (Elem::F32, Reading::Numbers(Number::F32)),
@@ -74,7 +103,10 @@ fn dense(file: &H5File, stored: &StoredDataset, number: Number, options: &Source
         }
         Number::I64 | Number::U64 => {
             return Err(file
-                .unsupported(format!("vectors `{}` are {number}, which no float holds exactly", stored.path()))
+                .unsupported(format!(
+                    "vectors `{}` are {number}, which no float holds exactly",
+                    stored.path()
+                ))
                 .help("set the option `wide_ints: f64` if all values are below 2^53 in size"));
         }
     })
@@ -83,7 +115,11 @@ fn dense(file: &H5File, stored: &StoredDataset, number: Number, options: &Source
 fn not_binary(file: &H5File, stored: &StoredDataset, what: &str) -> Error {
     Error::new(
         ErrorKind::Config,
-        format!("vectors `{}` are {}, {what}; option `binary` does not fit", stored.path(), stored.shape_text()),
+        format!(
+            "vectors `{}` are {}, {what}; option `binary` does not fit",
+            stored.path(),
+            stored.shape_text()
+        ),
     )
     .with("file", file.path().display())
 }
@@ -99,8 +135,11 @@ fn is_packed(path: &str, width: u32, attributes: &Attributes, options: &SourceOp
     if attributes.bit_order.is_some() {
         return true;
     }
-    match (attributes.dim, attributes.metric.as_deref().and_then(metric::is_binary)) {
-        (Some(dim), _) if attributes.is_own && dim == i64::from(width) && width > 1 => false,
+    match (
+        attributes.dim,
+        attributes.metric.as_deref().and_then(metric::is_binary),
+    ) {
+        (Some(dim), _) if attributes.is_own && dim == i64::from(width) => false,
         (Some(dim), _) if attributes.is_own && (bits - 7..=bits).contains(&dim) => true,
         (_, Some(is_binary)) => is_binary,
         _ => path.rsplit('/').next() == Some(VECTORS),
@@ -121,24 +160,36 @@ fn packed_dim(file: &H5File, path: &str, width: u32, attributes: &Attributes) ->
             })?,
         _ => bits,
     };
-    u32::try_from(dim).ok().filter(|dim| *dim <= keys::MAX_DIM).ok_or_else(|| {
-        file.unsupported(format!("vectors `{path}` have {dim} bits, at most {} are supported", keys::MAX_DIM))
-    })
+    u32::try_from(dim)
+        .ok()
+        .filter(|dim| *dim <= keys::MAX_DIM)
+        .ok_or_else(|| {
+            file.unsupported(format!(
+                "vectors `{path}` have {dim} bits, at most {} are supported",
+                keys::MAX_DIM
+            ))
+        })
 }
 
 fn bit_order(file: &H5File, attributes: &Attributes, options: &SourceOptions) -> Result<BitOrder> {
     let said = match attributes.bit_order.as_deref() {
         None => None,
-        Some(name) => Some(BitOrder::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
-            file.format_error(format!("root attribute `bit_order` is `{name}`, wanted `msb`, `lsb` or `unknown`"))
-        })?),
+        Some(name) => Some(
+            BitOrder::from_name(&name.to_ascii_lowercase()).ok_or_else(|| {
+                file.format_error(format!(
+                    "root attribute `bit_order` is `{name}`, wanted `msb`, `lsb` or `unknown`"
+                ))
+            })?,
+        ),
     };
     match (said, options.bit_order) {
-        (Some(said @ (BitOrder::Msb | BitOrder::Lsb)), Some(wanted)) if said != wanted => Err(Error::new(
-            ErrorKind::Config,
-            format!("option `bit_order` is `{wanted}`, but the file says `{said}`"),
-        )
-        .with("file", file.path().display())),
+        (Some(said @ (BitOrder::Msb | BitOrder::Lsb)), Some(wanted)) if said != wanted => {
+            Err(Error::new(
+                ErrorKind::Config,
+                format!("option `bit_order` is `{wanted}`, but the file says `{said}`"),
+            )
+            .with("file", file.path().display()))
+        }
         (_, Some(wanted)) => Ok(wanted),
         (said, None) => Ok(said.unwrap_or(BitOrder::Unknown)),
     }

@@ -19,6 +19,8 @@ pub struct Limits {
     pub chunk_bytes: u64,
     /// Whether rows that were never written may be read as the fill value.
     pub allow_unwritten: bool,
+    /// Whether the same file was opened before, so that its chunk indexes are known to be good.
+    pub is_known: bool,
 }
 
 /// Where a dataset's bytes are.
@@ -61,6 +63,8 @@ pub struct StoredDataset {
     pub(super) handle: hdf5::Dataset,
     shape: Vec<u64>,
     stored: StoredType,
+    /// Bytes of an element in the file.
+    element_bytes: u64,
     storage: Storage,
 }
 
@@ -77,7 +81,12 @@ impl StoredDataset {
             let layout = plist.get_layout()?;
             // Asking a virtual dataset for its shape may open the files that it is made of.
             let is_elsewhere = layout == Layout::Virtual || !plist.get_external()?.is_empty();
-            Ok((layout, is_elsewhere, plist.get_chunk()?, plist.get_filters()?))
+            Ok((
+                layout,
+                is_elsewhere,
+                plist.get_chunk()?,
+                plist.get_filters()?,
+            ))
         };
         let doing = || format!("looking at dataset `{path}`");
         let (layout, is_elsewhere, chunk, filters) =
@@ -91,28 +100,43 @@ impl StoredDataset {
         let inspect = || -> hdf5::Result<_> {
             let space = handle.space()?;
             let shape: Vec<u64> = space.shape().iter().map(|d| *d as u64).collect();
-            Ok((space.is_simple(), shape, StoredType::of(&handle.dtype()?)))
+            let datatype = handle.dtype()?;
+            let element_bytes = datatype.size() as u64;
+            Ok((
+                space.is_simple(),
+                shape,
+                StoredType::of(&datatype),
+                element_bytes,
+            ))
         };
-        let (is_simple, shape, stored) =
+        let (is_simple, shape, stored, element_bytes) =
             inspect().map_err(|e| super::library_error(doing(), file.path(), &e))?;
         let Some(rows) = shape.first().copied().filter(|_| is_simple) else {
-            return Err(file.unsupported(format!("dataset `{path}` is a single value, wanted rows")));
+            return Err(
+                file.unsupported(format!("dataset `{path}` is a single value, wanted rows"))
+            );
         };
-        let is_addressable = [0, 1]
-            .iter()
-            .all(|skip| shape.iter().skip(*skip).try_fold(64u64, |n, d| n.checked_mul(*d)).is_some());
+        let is_addressable = [0, 1].iter().all(|skip| {
+            shape
+                .iter()
+                .skip(*skip)
+                .try_fold(64u64, |n, d| n.checked_mul(*d))
+                .is_some()
+        });
         let mut dataset = Self {
             file: Arc::clone(file),
             path: path.to_owned(),
             handle,
             shape,
             stored,
+            element_bytes,
             storage: Storage::Inline,
         };
         if !is_addressable {
             return Err(dataset.too_large());
         }
-        if matches!(dataset.stored, StoredType::Text { fixed_bytes: Some(n), .. } if n > MAX_FIXED_BYTES) {
+        if matches!(dataset.stored, StoredType::Text { fixed_bytes: Some(n), .. } if n > MAX_FIXED_BYTES)
+        {
             return Err(file.unsupported(format!(
                 "dataset `{path}` holds {}, at most {MAX_FIXED_BYTES} are supported",
                 dataset.stored
@@ -179,10 +203,9 @@ impl StoredDataset {
             };
         };
         let elements = self.elements().ok_or_else(|| self.too_large())?;
-        let wanted = match self.stored.element_bytes() {
-            Some(bytes) => elements.checked_mul(bytes as u64).ok_or_else(|| self.too_large())?,
-            None => stored_bytes,
-        };
+        let wanted = elements
+            .checked_mul(self.element_bytes)
+            .ok_or_else(|| self.too_large())?;
         let available = self.file.bytes().saturating_sub(offset);
         if stored_bytes < wanted || available < wanted.max(stored_bytes) {
             return Err(self
@@ -200,19 +223,33 @@ impl StoredDataset {
     }
 
     /// Adds up what the chunk index says, without reading a chunk.
-    fn check_chunks(&self, chunk: &[usize], filters: &[Filter], limits: &Limits) -> Result<Storage> {
+    fn check_chunks(
+        &self,
+        chunk: &[usize],
+        filters: &[Filter],
+        limits: &Limits,
+    ) -> Result<Storage> {
         let rows = chunk.first().copied().unwrap_or(0) as u64;
         let fits = chunk.len() == self.shape.len() && chunk.iter().all(|c| *c > 0);
-        let element = self.handle.dtype().map(|t| t.size() as u64);
-        let element = element.map_err(|e| super::library_error("reading a type", self.file.path(), &e))?;
-        let bytes = chunk.iter().try_fold(element, |n, c| n.checked_mul(*c as u64));
+        let element = self.element_bytes;
+        let bytes = chunk
+            .iter()
+            .try_fold(element, |n, c| n.checked_mul(*c as u64));
         let (true, Some(chunk_bytes)) = (fits, bytes) else {
-            return Err(self.file.format_error(format!("dataset `{}` has chunks of {chunk:?}", self.path)));
+            return Err(self
+                .file
+                .format_error(format!("dataset `{}` has chunks of {chunk:?}", self.path)));
         };
         let is_filtered = !filters.is_empty();
         // A row of chunks, side by side, is decoded for any of its rows.
-        let width = self.shape.iter().skip(1).try_fold(element, |n, d| n.checked_mul(*d));
-        let band = width.and_then(|w| w.checked_mul(rows.min(self.rows()))).ok_or_else(|| self.too_large())?;
+        let width = self
+            .shape
+            .iter()
+            .skip(1)
+            .try_fold(element, |n, d| n.checked_mul(*d));
+        let band = width
+            .and_then(|w| w.checked_mul(rows.min(self.rows())))
+            .ok_or_else(|| self.too_large())?;
         if is_filtered && chunk_bytes.max(band) > limits.chunk_bytes {
             return Err(self
                 .file
@@ -222,11 +259,17 @@ impl StoredDataset {
                     chunk_bytes.max(band),
                     limits.chunk_bytes
                 ))
-                .help("raise the option `max_chunk`, or rewrite the file with smaller chunks (`h5repack -l`)"));
+                .help("raise the option `max_chunk_mib`, or rewrite the file with smaller chunks (`h5repack -l`)"));
+        }
+        if limits.is_known {
+            return Ok(Storage::Chunked { rows, is_filtered });
         }
         let (found, worst) = self.visit_chunks(chunk_bytes)?;
         if let Some(what) = worst {
-            return Err(self.file.format_error(format!("dataset `{}`: {what}", self.path)).help("the file is cut short or damaged; copy it again"));
+            return Err(self
+                .file
+                .format_error(format!("dataset `{}`: {what}", self.path))
+                .help("the file is cut short or damaged; copy it again"));
         }
         let wanted = self
             .shape
@@ -243,7 +286,9 @@ impl StoredDataset {
     /// Counts the chunks in the file, and says what is wrong with the first bad one.
     fn visit_chunks(&self, chunk_bytes: u64) -> Result<(u64, Option<String>)> {
         // Data that do not shrink grow by a few bytes in each filter.
-        let most = chunk_bytes.saturating_add(chunk_bytes / 8).saturating_add(65_536);
+        let most = chunk_bytes
+            .saturating_add(chunk_bytes / 8)
+            .saturating_add(65_536);
         let file_bytes = self.file.bytes();
         let mut found = 0u64;
         let mut worst = None;
@@ -261,14 +306,22 @@ impl StoredDataset {
             i32::from(worst.is_some())
         });
         visited.map_err(|e| {
-            super::library_error(format!("reading the chunk index of `{}`", self.path), self.file.path(), &e)
+            super::library_error(
+                format!("reading the chunk index of `{}`", self.path),
+                self.file.path(),
+                &e,
+            )
         })?;
         Ok((found, worst))
     }
 
     fn unwritten(&self, what: &str) -> milvusdm_plugin_api::Error {
         self.file
-            .format_error(format!("dataset `{}` ({}) holds rows that were never written: {what}", self.path, self.shape_text()))
+            .format_error(format!(
+                "dataset `{}` ({}) holds rows that were never written: {what}",
+                self.path,
+                self.shape_text()
+            ))
             .help("if its fill value is meant, set the option `unwritten: fill`")
     }
 }

@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 use hdf5::{Group, LinkType, LocationType};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
+use super::library_error;
 use super::stored::StoredType;
-use super::{library_error, text};
 
 /// Deepest group that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -30,10 +30,10 @@ const CHUNK_CACHE_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub struct H5File {
     path: PathBuf,
-    handle: hdf5::File,
+    pub(super) handle: hdf5::File,
     raw: File,
     metadata: Metadata,
-    attributes: Vec<String>,
+    pub(super) attributes: Vec<String>,
     has_external_links: OnceLock<bool>,
 }
 
@@ -61,20 +61,31 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+/// Changes when a file is written to or replaced.
+pub fn fingerprint(metadata: &Metadata) -> String {
+    format!(
+        "{}:{}.{:09}",
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec()
+    )
+}
+
 impl H5File {
     /// Opens a regular file for reading.
     ///
     /// # Errors
     /// `NotFound`, `Denied`, `Io` from the system; `Format` if it is no HDF5 file.
     pub fn open(path: &Path) -> Result<Self> {
-        let doing = |e: &std::io::Error| {
-            Error::io("opening an HDF5 file", e).with("file", path.display())
-        };
+        let doing =
+            |e: &std::io::Error| Error::io("opening an HDF5 file", e).with("file", path.display());
         // Looked at first: opening a pipe would wait for its writer.
         let found = std::fs::metadata(path).map_err(|e| doing(&e))?;
         if !found.is_file() {
-            return Err(Error::new(ErrorKind::Config, "an HDF5 file must be a regular file")
-                .with("file", path.display()));
+            return Err(
+                Error::new(ErrorKind::Config, "an HDF5 file must be a regular file")
+                    .with("file", path.display()),
+            );
         }
         let raw = File::open(path).map_err(|e| doing(&e))?;
         let metadata = raw.metadata().map_err(|e| doing(&e))?;
@@ -88,7 +99,19 @@ impl H5File {
             // The library's interface takes UTF-8 names only.
             None => open(Path::new(&format!("/proc/self/fd/{}", raw.as_raw_fd()))),
         }
-        .map_err(|e| library_error("opening an HDF5 file", path, &e).with("bytes", metadata.len()))?;
+        .map_err(|e| {
+            library_error("opening an HDF5 file", path, &e).with("bytes", metadata.len())
+        })?;
+        // A file that was put in the place of another between the two would mix them.
+        let now = std::fs::metadata(path).map_err(|e| doing(&e))?;
+        if (now.dev(), now.ino()) != (metadata.dev(), metadata.ino()) {
+            return Err(Error::new(
+                ErrorKind::Format,
+                "the file was replaced while it was opened",
+            )
+            .with("file", path.display())
+            .help("run again once nothing writes it"));
+        }
         let attributes = handle
             .attr_names()
             .map_err(|e| library_error("listing the root attributes", path, &e))?;
@@ -114,8 +137,17 @@ impl H5File {
 
     /// Changes when the file is written to or replaced.
     pub fn fingerprint(&self) -> String {
-        let m = &self.metadata;
-        format!("{}:{}.{:09}", m.len(), m.mtime(), m.mtime_nsec())
+        fingerprint(&self.metadata)
+    }
+
+    /// What the system says of it, as of its opening.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The names of the root group's attributes.
+    pub fn attribute_names(&self) -> &[String] {
+        &self.attributes
     }
 
     /// The same file, for reading past the library.
@@ -133,7 +165,7 @@ impl H5File {
         Error::new(ErrorKind::Unsupported, message).with("file", self.path.display())
     }
 
-    fn library(&self, doing: impl Into<String>, cause: &hdf5::Error) -> Error {
+    pub(super) fn library(&self, doing: impl Into<String>, cause: &hdf5::Error) -> Error {
         library_error(doing, &self.path, cause)
     }
 
@@ -155,7 +187,10 @@ impl H5File {
                         _ => EntryKind::Other,
                     },
                 };
-                entries.push(Entry { name: name.to_owned(), kind });
+                entries.push(Entry {
+                    name: name.to_owned(),
+                    kind,
+                });
                 true
             })
             .map_err(|e| self.library("listing a group", &e))?;
@@ -173,14 +208,26 @@ impl H5File {
     /// # Errors
     /// `NotFound` with a list of what is there, `Unsupported` for links that lead elsewhere.
     pub fn parent(&self, path: &str) -> Result<(Group, String)> {
-        let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
+        let mut parts: Vec<&str> = path
+            .split('/')
+            .filter(|p| !p.is_empty() && *p != ".")
+            .collect();
         let Some(last) = parts.pop() else {
-            return Err(Error::new(ErrorKind::Config, format!("`{path}` names no dataset")));
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("`{path}` names no dataset"),
+            ));
         };
         if parts.len() > MAX_DEPTH {
-            return Err(Error::new(ErrorKind::Config, format!("`{path}` is deeper than {MAX_DEPTH} groups")));
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("`{path}` is deeper than {MAX_DEPTH} groups"),
+            ));
         }
-        let mut group = self.handle.group("/").map_err(|e| self.library("opening the root group", &e))?;
+        let mut group = self
+            .handle
+            .group("/")
+            .map_err(|e| self.library("opening the root group", &e))?;
         for part in parts {
             if self.kind_in(&group, part, path)? != EntryKind::Group {
                 return Err(self.not_found(path));
@@ -201,7 +248,9 @@ impl H5File {
         if self.kind_in(&group, &name, path)? != EntryKind::Dataset {
             return Err(self.not_found(path));
         }
-        group.dataset(&name).map_err(|e| self.library(format!("opening dataset `{path}`"), &e))
+        group
+            .dataset(&name)
+            .map_err(|e| self.library(format!("opening dataset `{path}`"), &e))
     }
 
     /// What `name` in `group` is, soft links followed where that is safe.
@@ -322,7 +371,12 @@ impl H5File {
         let described = self.handle.dataset(path).and_then(|dataset| {
             let shape: Vec<String> = match dataset.dcpl()?.get_layout()? {
                 hdf5::dataset::Layout::Virtual => return Ok(format!("`{path}` (virtual)")),
-                _ => dataset.space()?.shape().iter().map(ToString::to_string).collect(),
+                _ => dataset
+                    .space()?
+                    .shape()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
             };
             let stored = StoredType::of(&dataset.dtype()?);
             Ok(format!("`{path}` ({} {stored})", shape.join(" x ")))
@@ -333,72 +387,9 @@ impl H5File {
     fn not_found(&self, path: &str) -> Error {
         Error::new(ErrorKind::NotFound, format!("there is no dataset `{path}`"))
             .with("file", self.path.display())
-            .help(format!("{}; name the right ones with the options `vectors` and `ids`", self.listing()))
-    }
-
-    fn attribute(&self, name: &str) -> Result<Option<hdf5::Attribute>> {
-        if !self.attributes.iter().any(|n| n.as_bytes() == name.as_bytes()) {
-            return Ok(None);
-        }
-        let open = || {
-            let attribute = self.handle.attr(name)?;
-            let space = attribute.space()?;
-            Ok((attribute, space.is_null(), space.size()))
-        };
-        let (attribute, is_null, size) =
-            open().map_err(|e| self.library(format!("reading root attribute `{name}`"), &e))?;
-        match (is_null, size) {
-            (true, _) => Ok(None),
-            (false, 1) => Ok(Some(attribute)),
-            _ => Err(self.format_error(format!("root attribute `{name}` holds {size} values, wanted one"))),
-        }
-    }
-
-    fn attribute_type(&self, name: &str, attribute: &hdf5::Attribute) -> Result<StoredType> {
-        let datatype =
-            attribute.dtype().map_err(|e| self.library(format!("reading root attribute `{name}`"), &e))?;
-        Ok(StoredType::of(&datatype))
-    }
-
-    /// The text of a root attribute, if it is there.
-    ///
-    /// # Errors
-    /// `Format` if it is no UTF-8 string.
-    pub fn text_attribute(&self, name: &str) -> Result<Option<String>> {
-        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
-        let stored = self.attribute_type(name, &attribute)?;
-        let StoredType::Text { fixed_bytes, is_utf8 } = stored else {
-            return Err(self.format_error(format!("root attribute `{name}` is {stored}, wanted a string")));
-        };
-        let mut value = Vec::new();
-        text::read(&attribute, fixed_bytes, is_utf8, None, &mut |bytes| value.extend_from_slice(bytes))
-            .map_err(|e| self.library(format!("reading root attribute `{name}`"), &e))?;
-        match String::from_utf8(value) {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => Err(self.format_error(format!("root attribute `{name}` is not UTF-8"))),
-        }
-    }
-
-    /// The value of an integer root attribute, if it is there.
-    ///
-    /// # Errors
-    /// `Format` if it is no integer, or out of range of 64 signed bits.
-    pub fn int_attribute(&self, name: &str) -> Result<Option<i64>> {
-        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
-        let stored = self.attribute_type(name, &attribute)?;
-        let wrong = |what: String| self.format_error(format!("root attribute `{name}` is {what}, wanted a 64-bit integer"));
-        match stored {
-            StoredType::Number { number: super::Number::U64, .. } => {
-                let values = attribute.read_raw::<u64>();
-                let value = values.map_err(|e| self.library(format!("reading root attribute `{name}`"), &e))?;
-                value.first().map(|v| i64::try_from(*v).map_err(|_| wrong(v.to_string()))).transpose()
-            }
-            StoredType::Number { number, .. } if number.is_int() => {
-                let values = attribute.read_raw::<i64>();
-                let value = values.map_err(|e| self.library(format!("reading root attribute `{name}`"), &e))?;
-                Ok(value.first().copied())
-            }
-            other => Err(wrong(other.to_string())),
-        }
+            .help(format!(
+                "{}; name the right ones with the options `vectors` and `ids`",
+                self.listing()
+            ))
     }
 }

@@ -7,15 +7,19 @@
 //! datasets), that sizes fit into the file, that a chunk fits into memory. Nothing here knows
 //! of vectors or collections.
 
+mod attributes;
+mod create;
 mod dataset;
 mod file;
 mod read;
 mod stored;
 mod text;
 
+pub use create::{
+    AttributeValue, Chunking, Compression, Element, GrowingDataset, NewDataset, NewFile,
+};
 pub use dataset::{Limits, Storage, StoredDataset};
-pub use file::{Entry, EntryKind, H5File};
-pub(crate) use stored::with_number;
+pub use file::{EntryKind, H5File, fingerprint};
 pub use stored::{Number, StoredType};
 
 use std::path::Path;
@@ -24,5 +28,7 @@ use milvusdm_plugin_api::{Error, ErrorKind};
 
 /// Turns a library error into ours, naming the file.
 pub fn library_error(doing: impl Into<String>, path: &Path, cause: &hdf5::Error) -> Error {
-    Error::new(ErrorKind::Format, doing).with("file", path.display()).caused_by(cause)
+    Error::new(ErrorKind::Format, doing)
+        .with("file", path.display())
+        .caused_by(cause)
 }

@@ -22,11 +22,14 @@ impl StoredDataset {
     /// The offset of the first row, if rows can be read past the library as `number`s.
     pub fn direct_offset(&self, number: Number) -> Option<u64> {
         match (self.stored(), self.storage()) {
-            (StoredType::Number { number: stored, is_native: true, .. }, Storage::Contiguous { offset })
-                if *stored == number =>
-            {
-                Some(offset)
-            }
+            (
+                StoredType::Number {
+                    number: stored,
+                    is_native: true,
+                    ..
+                },
+                Storage::Contiguous { offset },
+            ) if *stored == number => Some(offset),
             _ => None,
         }
     }
@@ -42,12 +45,22 @@ impl StoredDataset {
         if let Some(offset) = self.direct_offset(number) {
             let row_bytes = self.width() * number.bytes() as u64;
             let mut buffer = MutableBuffer::from_len_zeroed(elements * number.bytes());
-            self.read_direct(offset + rows.start * row_bytes, &rows, buffer.as_slice_mut())?;
+            self.read_direct(
+                offset + rows.start * row_bytes,
+                &rows,
+                buffer.as_slice_mut(),
+            )?;
             return Ok(buffer.into());
         }
         let buffer = with_number!(number, T => self.slice::<T>(&rows).map(Buffer::from_vec));
         let buffer = buffer.map_err(|e| self.failed(&rows, &e))?;
-        if matches!(self.stored(), StoredType::Number { is_doubtful: true, .. }) {
+        if matches!(
+            self.stored(),
+            StoredType::Number {
+                is_doubtful: true,
+                ..
+            }
+        ) {
             self.check_halves(&rows)?;
         }
         Ok(buffer)
@@ -59,10 +72,13 @@ impl StoredDataset {
     /// `Io`, or `Format` where the file ends early.
     pub fn read_direct(&self, offset: u64, rows: &Range<u64>, target: &mut [u8]) -> Result<()> {
         self.file.raw().read_exact_at(target, offset).map_err(|e| {
-            Error::io(format!("reading {} bytes of dataset `{}`", target.len(), self.path), &e)
-                .with("file", self.file.path().display())
-                .with("offset", offset)
-                .with("row", rows.start)
+            Error::io(
+                format!("reading {} bytes of dataset `{}`", target.len(), self.path),
+                &e,
+            )
+            .with("file", self.file.path().display())
+            .with("offset", offset)
+            .with("row", rows.start)
         })
     }
 
@@ -72,7 +88,9 @@ impl StoredDataset {
     /// `Format`, also for any other value.
     pub fn read_bools(&self, rows: Range<u64>) -> Result<Vec<u8>> {
         self.check_rows(&rows)?;
-        let values = self.slice::<u8>(&rows).map_err(|e| self.failed(&rows, &e))?;
+        let values = self
+            .slice::<u8>(&rows)
+            .map_err(|e| self.failed(&rows, &e))?;
         match values.iter().position(|v| *v > 1) {
             None => Ok(values),
             Some(at) => {
@@ -82,27 +100,56 @@ impl StoredDataset {
         }
     }
 
+    /// Bytes that a string takes in memory while it is read, where all take the same.
+    pub fn fixed_text_bytes(&self) -> Option<u64> {
+        match self.stored() {
+            StoredType::Text {
+                fixed_bytes: Some(bytes),
+                ..
+            } => Some(text::room(*bytes) as u64),
+            _ => None,
+        }
+    }
+
     /// Reads the strings of `rows` and hands each to `take`, in order.
     ///
     /// # Errors
     /// `Format`, naming the row for what is not UTF-8 or what `take` refuses.
-    pub fn read_texts(&self, rows: Range<u64>, take: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    pub fn read_texts(
+        &self,
+        rows: Range<u64>,
+        take: &mut dyn FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
         self.check_rows(&rows)?;
-        let StoredType::Text { fixed_bytes, is_utf8 } = *self.stored() else {
-            return Err(self.file.format_error(format!("dataset `{}` holds {}, wanted strings", self.path, self.stored())));
+        let StoredType::Text {
+            fixed_bytes,
+            is_utf8,
+        } = *self.stored()
+        else {
+            return Err(self.file.format_error(format!(
+                "dataset `{}` holds {}, wanted strings",
+                self.path,
+                self.stored()
+            )));
         };
         let mut row = rows.start;
         let mut outcome = Ok(());
         let range = rows.start as usize..rows.end as usize;
-        text::read(&self.handle, fixed_bytes, is_utf8, Some(range), &mut |bytes| {
-            if outcome.is_ok() {
-                outcome = match std::str::from_utf8(bytes) {
-                    Ok(text) => take(text),
-                    Err(_) => Err(self.bad_row(row, "a string that is not UTF-8")),
-                };
-            }
-            row += 1;
-        })
+        text::read(
+            &self.handle,
+            fixed_bytes,
+            is_utf8,
+            Some(range),
+            &mut |bytes| {
+                if outcome.is_ok() {
+                    outcome = match std::str::from_utf8(bytes) {
+                        Ok(text) => take(text),
+                        Err(_) => Err(self.bad_row(row, "a string that is not UTF-8")),
+                    };
+                }
+                row += 1;
+            },
+        )
         .map_err(|e| self.failed(&rows, &e))?;
         outcome
     }
@@ -133,8 +180,18 @@ impl StoredDataset {
             return Ok(Vec::new());
         }
         Ok(match self.shape().len() {
-            1 => self.handle.read_slice_1d::<T, _>(range)?.into_raw_vec_and_offset().0,
-            _ => self.handle.read_slice_2d::<T, _>((range, ..))?.into_raw_vec_and_offset().0,
+            1 => {
+                self.handle
+                    .read_slice_1d::<T, _>(range)?
+                    .into_raw_vec_and_offset()
+                    .0
+            }
+            _ => {
+                self.handle
+                    .read_slice_2d::<T, _>((range, ..))?
+                    .into_raw_vec_and_offset()
+                    .0
+            }
         })
     }
 
@@ -154,11 +211,17 @@ impl StoredDataset {
     }
 
     fn bad_row(&self, row: u64, what: &str) -> Error {
-        self.file.format_error(format!("dataset `{}` holds {what}", self.path)).with("row", row)
+        self.file
+            .format_error(format!("dataset `{}` holds {what}", self.path))
+            .with("row", row)
     }
 
     fn failed(&self, rows: &Range<u64>, cause: &hdf5::Error) -> Error {
-        super::library_error(format!("reading dataset `{}`", self.path), self.file.path(), cause)
-            .with("rows", format!("{}..{}", rows.start, rows.end))
+        super::library_error(
+            format!("reading dataset `{}`", self.path),
+            self.file.path(),
+            cause,
+        )
+        .with("rows", format!("{}..{}", rows.start, rows.end))
     }
 }

@@ -77,17 +77,50 @@ macro_rules! with_number {
     ($number:expr, $t:ident => $body:expr) => {{
         use $crate::h5::Number as N;
         match $number {
-            N::I8 => { type $t = i8; $body }
-            N::I16 => { type $t = i16; $body }
-            N::I32 => { type $t = i32; $body }
-            N::I64 => { type $t = i64; $body }
-            N::U8 => { type $t = u8; $body }
-            N::U16 => { type $t = u16; $body }
-            N::U32 => { type $t = u32; $body }
-            N::U64 => { type $t = u64; $body }
-            N::F16 => { type $t = ::half::f16; $body }
-            N::F32 => { type $t = f32; $body }
-            N::F64 => { type $t = f64; $body }
+            N::I8 => {
+                type $t = i8;
+                $body
+            }
+            N::I16 => {
+                type $t = i16;
+                $body
+            }
+            N::I32 => {
+                type $t = i32;
+                $body
+            }
+            N::I64 => {
+                type $t = i64;
+                $body
+            }
+            N::U8 => {
+                type $t = u8;
+                $body
+            }
+            N::U16 => {
+                type $t = u16;
+                $body
+            }
+            N::U32 => {
+                type $t = u32;
+                $body
+            }
+            N::U64 => {
+                type $t = u64;
+                $body
+            }
+            N::F16 => {
+                type $t = ::half::f16;
+                $body
+            }
+            N::F32 => {
+                type $t = f32;
+                $body
+            }
+            N::F64 => {
+                type $t = f64;
+                $body
+            }
         }
     }};
 }
@@ -125,7 +158,12 @@ impl StoredType {
     pub fn of(datatype: &Datatype) -> Self {
         let descriptor = match datatype.to_descriptor() {
             Ok(descriptor) => descriptor,
-            Err(_) => return Self::Other(format!("a type of {} bytes that is no number, string or bool", datatype.size())),
+            Err(_) => {
+                return Self::Other(format!(
+                    "a type of {} bytes that is no number, string or bool",
+                    datatype.size()
+                ));
+            }
         };
         let number = |number| Self::Number {
             number,
@@ -142,31 +180,41 @@ impl StoredType {
             TypeDescriptor::Unsigned(IntSize::U4) => number(Number::U32),
             TypeDescriptor::Unsigned(IntSize::U8) => number(Number::U64),
             TypeDescriptor::Float(FloatSize::U2) => match number(Number::F16) {
-                half @ Self::Number { is_native: true, .. } => half,
-                _ if datatype.byte_order() == ByteOrder::BigEndian => {
-                    Self::Number { number: Number::F16, is_native: false, is_doubtful: true }
-                }
+                half @ Self::Number {
+                    is_native: true, ..
+                } => half,
+                _ if datatype.byte_order() == ByteOrder::BigEndian => Self::Number {
+                    number: Number::F16,
+                    is_native: false,
+                    is_doubtful: true,
+                },
                 // bfloat16 and the like: a single holds every value.
-                _ => Self::Number { number: Number::F32, is_native: false, is_doubtful: false },
+                _ => Self::Number {
+                    number: Number::F32,
+                    is_native: false,
+                    is_doubtful: false,
+                },
             },
             TypeDescriptor::Float(FloatSize::U4) => number(Number::F32),
             TypeDescriptor::Float(FloatSize::U8) => number(Number::F64),
             TypeDescriptor::Boolean => Self::Bool,
-            TypeDescriptor::FixedAscii(n) => Self::Text { fixed_bytes: Some(*n), is_utf8: false },
-            TypeDescriptor::FixedUnicode(n) => Self::Text { fixed_bytes: Some(*n), is_utf8: true },
-            TypeDescriptor::VarLenAscii => Self::Text { fixed_bytes: None, is_utf8: false },
-            TypeDescriptor::VarLenUnicode => Self::Text { fixed_bytes: None, is_utf8: true },
+            TypeDescriptor::FixedAscii(n) => Self::Text {
+                fixed_bytes: Some(*n),
+                is_utf8: false,
+            },
+            TypeDescriptor::FixedUnicode(n) => Self::Text {
+                fixed_bytes: Some(*n),
+                is_utf8: true,
+            },
+            TypeDescriptor::VarLenAscii => Self::Text {
+                fixed_bytes: None,
+                is_utf8: false,
+            },
+            TypeDescriptor::VarLenUnicode => Self::Text {
+                fixed_bytes: None,
+                is_utf8: true,
+            },
             other => Self::Other(other.to_string()),
-        }
-    }
-
-    /// Bytes of one element in the file, where all are of one size.
-    pub fn element_bytes(&self) -> Option<usize> {
-        match self {
-            Self::Number { number, is_native: true, .. } => Some(number.bytes()),
-            Self::Bool => Some(1),
-            Self::Text { fixed_bytes, .. } => *fixed_bytes,
-            Self::Number { .. } | Self::Other(_) => None,
         }
     }
 }
@@ -176,8 +224,13 @@ impl fmt::Display for StoredType {
         match self {
             Self::Number { number, .. } => number.fmt(f),
             Self::Bool => f.write_str("bool"),
-            Self::Text { fixed_bytes: Some(n), .. } => write!(f, "string of {n} bytes"),
-            Self::Text { fixed_bytes: None, .. } => f.write_str("string"),
+            Self::Text {
+                fixed_bytes: Some(n),
+                ..
+            } => write!(f, "string of {n} bytes"),
+            Self::Text {
+                fixed_bytes: None, ..
+            } => f.write_str("string"),
             Self::Other(what) => f.write_str(what),
         }
     }

@@ -10,6 +10,15 @@ use hdf5::{Container, H5Type};
 /// Longest fixed string that can be read, in bytes.
 pub const MAX_FIXED_BYTES: usize = 65_536;
 
+/// Sizes that fixed strings are read as.
+const SIZES: [usize; 6] = [16, 64, 256, 1024, 8192, MAX_FIXED_BYTES];
+
+/// The size that strings of so many bytes are read as.
+pub fn room(bytes: usize) -> usize {
+    let mut sizes = SIZES.into_iter();
+    sizes.find(|size| bytes <= *size).unwrap_or(bytes)
+}
+
 /// Reads the strings of `rows` (all, if `None`) of a dataset or attribute and hands each to
 /// `take`, in order, without its padding.
 ///
@@ -22,6 +31,7 @@ pub fn read(
     rows: Option<Range<usize>>,
     take: &mut dyn FnMut(&[u8]),
 ) -> hdf5::Result<()> {
+    // As many sizes as `SIZES` has.
     macro_rules! fixed {
         ($bytes:expr, $($size:literal),+) => {
             match $bytes {
@@ -45,7 +55,10 @@ fn each<T: H5Type>(
     bytes: impl Fn(&T) -> &[u8],
 ) -> hdf5::Result<()> {
     match rows {
-        Some(rows) => object.read_slice_1d::<T, _>(rows)?.iter().for_each(|v| take(bytes(v))),
+        Some(rows) => object
+            .read_slice_1d::<T, _>(rows)?
+            .iter()
+            .for_each(|v| take(bytes(v))),
         None => object.read_raw::<T>()?.iter().for_each(|v| take(bytes(v))),
     }
     Ok(())

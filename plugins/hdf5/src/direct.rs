@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Writes rows of one size past the library, each at its place, from any number of threads.
+//!
+//! The library makes the file and says where its datasets are; it has the file closed while
+//! rows are written. The room is taken from the file system at once, so that a full disk is
+//! noticed before the first row, and the system is asked to write early, so that making the
+//! file durable at the end does not start from nothing.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, PoisonError};
+
+use arrow_buffer::Buffer;
+use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use rustix::fs::{Advice, FallocateFlags};
+use rustix::io::Errno;
+
+use crate::cells::Cells;
+use crate::h5::{Element, NewFile};
+use crate::partial::Partial;
+use crate::plan::FilePlan;
+use crate::ranges::RangeMap;
+
+/// Writes from this size on are sent to the disk at once.
+const WRITE_BACK_BYTES: usize = 256 << 10;
+
+/// The datasets of one file, in one piece each.
+#[derive(Debug)]
+pub struct DirectFile {
+    rows: u64,
+    columns: Vec<Place>,
+    written: Mutex<RangeMap<()>>,
+}
+
+/// Where a column's rows are.
+#[derive(Debug)]
+struct Place {
+    name: String,
+    row_bytes: u64,
+    /// Of the first row; `None` for strings, and without rows.
+    offset: Option<u64>,
+}
+
+impl DirectFile {
+    /// Makes the file for so many rows.
+    ///
+    /// # Errors
+    /// `Io`, also where the disk is too full.
+    pub fn create(partial: &Partial, plan: &FilePlan, rows: u64) -> Result<Self> {
+        partial.unlock()?;
+        let file = NewFile::create(partial.path()?, &plan.attributes())?;
+        let mut columns = Vec::with_capacity(plan.columns.len());
+        for column in &plan.columns {
+            let dataset = &column.dataset;
+            columns.push(Place {
+                name: dataset.name.clone(),
+                row_bytes: dataset.row_bytes(),
+                offset: match dataset.element {
+                    Element::Text => None,
+                    Element::Number(_) | Element::Bool => file.reserve(dataset, rows)?,
+                },
+            });
+        }
+        file.close()?;
+        partial.lock()?;
+        take_room(partial.file()?)?;
+        Ok(Self {
+            rows,
+            columns,
+            written: Mutex::default(),
+        })
+    }
+
+    /// Writes rows at their place.
+    ///
+    /// # Errors
+    /// `Io`; `Plugin` for rows beyond those announced.
+    pub fn write(&self, file: &File, row: u64, rows: u64, cells: &[Cells]) -> Result<()> {
+        let end = row.checked_add(rows).filter(|end| *end <= self.rows);
+        let end = end.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Plugin,
+                format!(
+                    "{rows} rows from row {row} on do not fit into a target of {}",
+                    self.rows
+                ),
+            )
+        })?;
+        for (place, cells) in self.columns.iter().zip(cells) {
+            if let (Cells::Fixed(buffer), Some(offset)) = (cells, place.offset) {
+                place.write(file, offset, row, buffer)?;
+            }
+        }
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.put(row..end, ());
+        Ok(())
+    }
+
+    /// Refuses a file in which rows are missing.
+    ///
+    /// # Errors
+    /// `Plugin`, naming the first of them.
+    pub fn check_whole(&self) -> Result<()> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        match written.first_gap(self.rows) {
+            None => Ok(()),
+            Some(gap) => Err(Error::new(
+                ErrorKind::Plugin,
+                format!(
+                    "rows {} to {} of {} never came",
+                    gap.start,
+                    gap.end.saturating_sub(1),
+                    self.rows
+                ),
+            )),
+        }
+    }
+
+    /// Rows that there is room for.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+impl Place {
+    fn write(&self, file: &File, offset: u64, row: u64, bytes: &Buffer) -> Result<()> {
+        // The dataset's own size fits into the file, so places inside it do too.
+        let at = offset + row * self.row_bytes;
+        file.write_all_at(bytes, at).map_err(|e| {
+            Error::io(
+                format!("writing {} bytes of dataset `{}`", bytes.len(), self.name),
+                &e,
+            )
+            .with("row", row)
+            .with("offset", at)
+        })?;
+        if bytes.len() >= WRITE_BACK_BYTES {
+            // Starts writing these pages and keeps them in the cache: they are not clean yet.
+            // Only advice, so a refusal does not matter.
+            let length = std::num::NonZeroU64::new(bytes.len() as u64);
+            let _ = rustix::fs::fadvise(file, at, length, Advice::DontNeed);
+        }
+        Ok(())
+    }
+}
+
+/// Has the file system set the file's whole length aside.
+fn take_room(file: &File) -> Result<()> {
+    let failed = |e: std::io::Error, bytes| {
+        Error::io("setting room aside for the file", &e).with("bytes", bytes)
+    };
+    let bytes = file.metadata().map_err(|e| failed(e, 0))?.len();
+    if bytes == 0 {
+        return Ok(());
+    }
+    for _ in 0..16 {
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
+            // Not every file system can; the length is set already.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(failed(e.into(), bytes)),
+        }
+    }
+    Ok(())
+}

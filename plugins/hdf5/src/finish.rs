@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Brings a target to its end: the strings that were kept aside, the last chunk, the disk; then
+//! counts what is there.
+
+use std::str::FromStr;
+
+use hdf5::types::VarLenUnicode;
+use milvusdm_plugin_api::{Error, ErrorKind, Result, Services};
+
+use crate::append;
+use crate::direct::DirectFile;
+use crate::growing::GrowingFile;
+use crate::h5::{Element, NewDataset, NewFile};
+use crate::partial::Partial;
+use crate::spool::Spool;
+use crate::writer::NewTarget;
+
+/// Strings that are handed to the library at once.
+const TEXTS_AT_ONCE: usize = 1024;
+/// Their bytes, about.
+const TEXT_BYTES_AT_ONCE: usize = 1 << 20;
+
+/// A target whose rows have all come.
+#[derive(Debug)]
+pub struct Closing<'a> {
+    /// What it is.
+    pub target: &'a NewTarget,
+    /// The strings, if it has any.
+    pub spool: Option<&'a Spool>,
+    /// The file.
+    pub partial: &'a Partial,
+    /// Asked whether to stop.
+    pub services: &'a Services,
+}
+
+impl Closing<'_> {
+    /// Completes a file whose rows were written past the library; gives its bytes.
+    ///
+    /// # Errors
+    /// `Plugin` if rows are missing, `Io`, `Cancelled`.
+    pub fn direct(&self, direct: DirectFile) -> Result<u64> {
+        direct.check_whole()?;
+        self.partial.unlock()?;
+        if self.spool.is_some() {
+            self.texts(NewFile::open(self.partial.path()?)?, direct.rows())?;
+        }
+        sync(self.partial)
+    }
+
+    /// Completes a file whose rows were written through the library; gives its bytes.
+    ///
+    /// # Errors
+    /// `Io`, `Cancelled`.
+    pub fn growing(&self, growing: GrowingFile) -> Result<u64> {
+        let rows = growing.rows();
+        self.texts(growing.complete()?, rows)?;
+        sync(self.partial)
+    }
+
+    /// Writes the strings and closes the file.
+    fn texts(&self, file: NewFile, rows: u64) -> Result<()> {
+        for (at, column) in self.target.plan.columns.iter().enumerate() {
+            if let (Element::Text, Some(spool)) = (column.dataset.element, self.spool) {
+                self.text_column(&file, spool, at, &column.dataset, rows)?;
+            }
+        }
+        file.close()
+    }
+
+    /// Cuts by number and length of strings alone, so that equal strings give equal bytes.
+    fn text_column(
+        &self,
+        file: &NewFile,
+        spool: &Spool,
+        at: usize,
+        dataset: &NewDataset,
+        rows: u64,
+    ) -> Result<()> {
+        let mut dataset = file.texts(dataset, rows)?;
+        let mut texts: Vec<VarLenUnicode> = Vec::with_capacity(TEXTS_AT_ONCE);
+        let mut bytes = 0;
+        spool.replay(at, &mut |text| {
+            bytes += text.len();
+            texts.push(VarLenUnicode::from_str(text).map_err(|e| {
+                Error::new(ErrorKind::Internal, "a string holds a NUL byte").caused_by(e)
+            })?);
+            if texts.len() >= TEXTS_AT_ONCE || bytes >= TEXT_BYTES_AT_ONCE {
+                self.services.check_cancelled()?;
+                dataset.add(&texts)?;
+                texts.clear();
+                bytes = 0;
+            }
+            Ok(())
+        })?;
+        dataset.add(&texts)
+    }
+
+    /// Counts the rows anew, in the closed file.
+    ///
+    /// # Errors
+    /// `Internal` if the file is not what was written.
+    pub fn count(&self) -> Result<u64> {
+        let (options, columns) = (&self.target.options, &self.target.plan.columns);
+        let has_ids = columns.iter().any(|c| c.dataset.name == options.ids);
+        let contents =
+            append::open_target(self.partial.path()?, options, has_ids).map_err(|e| {
+                Error::new(ErrorKind::Internal, "reading back what was written").caused_by(e)
+            })?;
+        let found = contents.all().count();
+        if found != columns.len() {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!("{} datasets were written, {found} are there", columns.len()),
+            ));
+        }
+        Ok(contents.rows())
+    }
+}
+
+/// Makes the file durable, and gives its bytes.
+///
+/// # Errors
+/// `Io`.
+pub fn sync(partial: &Partial) -> Result<u64> {
+    let file = partial.file()?;
+    file.sync_all()
+        .and_then(|()| file.metadata())
+        .map(|metadata| metadata.len())
+        .map_err(|e| Error::io("making the file durable", &e))
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Says what HDF5 files can hold, looks at targets, and opens writers.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use milvusdm_plugin_api::model::capabilities::{
+    CountCapability, PartitionCapability, ReadBackCapability, VectorCapability,
+};
+use milvusdm_plugin_api::model::{Capabilities, Elem, Kind};
+use milvusdm_plugin_api::{
+    Error, ErrorKind, Mode, Result, Services, Sink, TargetRequest, TargetState, TargetWriter,
+};
+
+use crate::append::{self, Existing};
+use crate::options::SinkOptions;
+use crate::partial::{Folders, Partial};
+use crate::plan::{self, FilePlan};
+use crate::target::{self, Layout};
+use crate::writer::{Hdf5Writer, NewTarget};
+
+/// Scalar types that datasets hold.
+const SCALARS: [&str; 13] = [
+    "Boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float16",
+    "Float32", "Float64", "Utf8",
+];
+/// Bytes of a file beside its rows, about.
+const OVERHEAD_BYTES: u64 = 64 << 10;
+
+/// Writes HDF5 files.
+#[derive(Debug)]
+pub struct Hdf5Sink {
+    options: SinkOptions,
+    services: Services,
+    layout: Layout,
+    folders: Arc<Folders>,
+    is_contiguous: bool,
+}
+
+impl Sink for Hdf5Sink {
+    type Options = SinkOptions;
+
+    fn open(options: SinkOptions, services: Services) -> Result<Self> {
+        options.check()?;
+        Ok(Self {
+            layout: Layout::of(&options.path),
+            is_contiguous: plan::is_contiguous(&options)?,
+            options,
+            services,
+            folders: Arc::default(),
+        })
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        let texts = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
+        let dense = [Elem::F32, Elem::F64, Elem::F16, Elem::I8, Elem::U8];
+        Ok(Capabilities {
+            id_types: texts(&["Int64", "UInt64", "Utf8"]),
+            id_policy: texts(&["given", "none"]),
+            vectors: vec![
+                VectorCapability::new(Kind::Dense, &dense),
+                VectorCapability::new(Kind::Binary, &[Elem::Bit]),
+            ],
+            scalar_types: texts(&SCALARS),
+            partitions: PartitionCapability {
+                supported: true,
+                max: None,
+            },
+            ordered_append: true,
+            addressed_writes: self.is_contiguous,
+            transactional_publish: true,
+            parallel_writers: Some(if self.is_contiguous { 0 } else { 1 }),
+            count: CountCapability { exact: true },
+            read_back: ReadBackCapability {
+                by_id: false,
+                scan: true,
+            },
+            ..Capabilities::default()
+        })
+    }
+
+    fn check(&self, targets: &[TargetRequest]) -> Result<Vec<TargetState>> {
+        self.layout.check_count(targets.len())?;
+        let mut seen: HashMap<PathBuf, String> = HashMap::new();
+        for target in targets {
+            let name = target.spec.full_name();
+            if let Some(other) = seen.insert(self.layout.place(&target.spec), name.clone()) {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("`{other}` and `{name}` would be written to one file"),
+                )
+                .with("file", self.layout.place(&target.spec).display())
+                .help("rename one of them with `map` in the task"));
+            }
+        }
+        targets.iter().map(|target| self.look(target)).collect()
+    }
+
+    fn prepare(&self, request: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
+        let spec = &request.spec;
+        let path = target::resolve(&self.layout.place(spec))?;
+        let plan = FilePlan::of(&request.schema, spec, &self.options)?;
+        let is_there = target::file_at(&path)?.is_some();
+        if is_there && matches!(spec.mode, Mode::Fail | Mode::Skip) {
+            return Err(Error::new(ErrorKind::Exists, "the target exists already")
+                .with("target", path.display())
+                .help("choose another one, or set `mode: append` or `mode: overwrite`"));
+        }
+        let existing = match spec.mode {
+            Mode::Append if is_there => Some(Existing::open(&path, &self.options, &plan)?),
+            _ => None,
+        };
+        let partial = Partial::create(&self.folders, &path)?;
+        let target = NewTarget {
+            plan,
+            options: self.options.clone(),
+            path,
+            mode: spec.mode,
+            rows: spec.rows.filter(|_| self.is_contiguous),
+        };
+        let writer = Hdf5Writer::create(target, existing, partial, self.services.clone())?;
+        Ok(Box::new(writer))
+    }
+}
+
+impl Hdf5Sink {
+    /// Looks at one target.
+    fn look(&self, request: &TargetRequest) -> Result<TargetState> {
+        let spec = &request.spec;
+        let place = self.layout.place(spec);
+        let mut state = TargetState {
+            location: place.display().to_string(),
+            ..TargetState::default()
+        };
+        let mut refuse = |error: &Error| state.refusals.push(error.to_string());
+        let plan = FilePlan::of(&request.schema, spec, &self.options)
+            .and_then(|plan| plan.chunking(&self.options).map(|_| plan))
+            .inspect_err(&mut refuse)
+            .ok();
+        let path = target::resolve(&place).inspect_err(&mut refuse).ok();
+        let found = path.as_ref().map(|path| target::file_at(path));
+        let found = found.transpose().inspect_err(&mut refuse).ok().flatten();
+        let (Some(plan), Some(path), Some(found)) = (plan, path, found) else {
+            return Ok(state);
+        };
+        let room = target::room_at(&path)?;
+        state.free_bytes = room.free_bytes;
+        state.volume = room.volume;
+        state.needs_bytes = self.needs_bytes(&plan, request);
+        if self.options.compression()? != crate::h5::Compression::None {
+            state.notices.push(format!(
+                "compressed: at most {} bytes, how many is not known before",
+                state.needs_bytes
+            ));
+            state.needs_bytes = 0;
+        }
+        if let Some(bytes) = found {
+            state.exists = true;
+            let looked = match spec.mode {
+                Mode::Append => Existing::open(&path, &self.options, &plan).map(|e| e.rows()),
+                _ => append::open_target(&path, &self.options, false).map(|c| c.rows()),
+            };
+            match looked {
+                Ok(rows) => state.rows = Some(rows),
+                Err(error) if spec.mode == Mode::Append => state.refusals.push(error.to_string()),
+                Err(error) => state
+                    .notices
+                    .push(format!("the file that is there: {error}")),
+            }
+            if spec.mode == Mode::Append {
+                state.needs_bytes = state.needs_bytes.saturating_add(bytes);
+            }
+        }
+        Ok(state)
+    }
+
+    /// Bytes of the file that is to be written, about.
+    fn needs_bytes(&self, plan: &FilePlan, request: &TargetRequest) -> u64 {
+        let spec = &request.spec;
+        let announced = spec.bytes;
+        let fixed = spec.rows.map(|rows| rows.saturating_mul(plan.row_bytes()));
+        let rows_bytes = match (fixed, plan.text_columns()) {
+            (Some(fixed), 0) => fixed,
+            // Strings are kept aside first and then written.
+            (Some(fixed), _) => {
+                fixed.saturating_add(announced.saturating_sub(fixed).saturating_mul(2))
+            }
+            (None, 0) => announced,
+            (None, _) => announced.saturating_mul(2),
+        };
+        rows_bytes.saturating_add(OVERHEAD_BYTES)
+    }
+}
