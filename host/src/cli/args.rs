@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line: what can be typed, and the help that explains it.
+//!
+//! Nothing here touches files or plugins, so that all of it can be tested by parsing alone.
+//! What clap can't express (`--yaml` beside a command) is refused in [`Cli::checked`].
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::LevelFilter;
+
+use super::help;
+use milvusdm_plugin_api::Mode;
+
+/// Moves vector data between systems and files, and proves that it arrived.
+#[derive(Debug, Parser)]
+#[command(
+    name = "milvusdm",
+    version,
+    about,
+    long_about = help::TOP_ABOUT,
+    after_long_help = help::TOP,
+    after_help = "Try `milvusdm --help` for examples, `milvusdm help COMMAND` for one command.",
+    arg_required_else_help = true,
+    disable_help_subcommand = false,
+    max_term_width = 100
+)]
+pub(super) struct Cli {
+    /// Run a task file, as MilvusDM 1.0 users type it; the same as `milvusdm run TASK.yaml`
+    #[arg(long, value_name = "TASK.yaml")]
+    pub yaml: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub yaml_run: RunOptions,
+
+    #[command(flatten)]
+    pub output: OutputOptions,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Everything that milvusdm can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a task
+    #[command(long_about = help::RUN_ABOUT, after_long_help = help::RUN)]
+    Run(RunArgs),
+    /// Move data once, without a task file
+    #[command(long_about = help::COPY_ABOUT, after_long_help = help::COPY)]
+    Copy(CopyArgs),
+    /// Show what a task would do; writes nothing
+    #[command(long_about = help::PLAN_ABOUT, after_long_help = help::PLAN)]
+    Plan(TaskArgs),
+    /// Show what is in a source
+    #[command(long_about = help::INSPECT_ABOUT, after_long_help = help::INSPECT)]
+    Inspect(InspectArgs),
+    /// List the plugins, or show one with its options
+    #[command(long_about = help::PLUGINS_ABOUT, after_long_help = help::PLUGINS)]
+    Plugins(PluginsArgs),
+    /// Print the JSON Schema of task files
+    #[command(long_about = help::SCHEMA_ABOUT, after_long_help = help::SCHEMA)]
+    Schema,
+    /// Print a completion script for a shell
+    #[command(long_about = help::COMPLETIONS_ABOUT, after_long_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The task file
+    #[arg(value_name = "TASK.yaml")]
+    pub task: PathBuf,
+
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TaskArgs {
+    /// The task file
+    #[arg(value_name = "TASK.yaml")]
+    pub task: PathBuf,
+}
+
+/// Options of everything that moves data.
+#[derive(Debug, Default, Args)]
+pub(super) struct RunOptions {
+    /// Write what was done as JSON into this file, replacing it as a whole
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+
+    /// How to show progress on stderr
+    ///
+    /// `auto` draws a bar on a terminal and prints a line every few seconds otherwise.
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub progress: Option<ProgressStyle>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CopyArgs {
+    /// Where the data come from: PLUGIN:PATH?key=value&key=value
+    #[arg(value_name = "SRC")]
+    pub source: String,
+
+    /// Where the data go: PLUGIN:PATH?key=value&key=value
+    #[arg(value_name = "DST")]
+    pub sink: String,
+
+    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub select: Vec<String>,
+
+    /// Leave these out, of what is selected; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+
+    /// Name at the target: COLLECTION or COLLECTION/PARTITION, or a rule FROM=TO
+    ///
+    /// In TO, `{collection}` and `{partition}` stand for the source's names. Rules may be given
+    /// repeatedly; the first that matches wins.
+    #[arg(long, value_name = "[FROM=]TO")]
+    pub map: Vec<String>,
+
+    /// What to do where the target exists already [default: fail]
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub mode: Option<ModeArg>,
+
+    /// Memory for all batches together, 16MiB or more [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+
+    /// How many splits are read at once [default: chosen from the machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub parallel: Option<u16>,
+
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// What to look into: PLUGIN:PATH?key=value&key=value
+    #[arg(value_name = "SRC")]
+    pub source: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PluginsArgs {
+    #[command(subcommand)]
+    pub command: PluginsCommand,
+}
+
+/// What can be asked about plugins.
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginsCommand {
+    /// List the plugins: name, version, whether they read or write
+    #[command(after_long_help = help::PLUGINS_LIST)]
+    List,
+    /// Show a plugin's page and options
+    #[command(after_long_help = help::PLUGINS_SHOW)]
+    Show {
+        /// The plugin's name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// How results and logs are shown, for every command.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output options")]
+pub(super) struct OutputOptions {
+    /// Print the result as one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// How log lines and errors are written to stderr
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+
+    /// Least level of log lines on stderr [default: info]
+    #[arg(long, global = true, value_name = "LEVEL", value_enum)]
+    pub log_level: Option<LogLevel>,
+
+    /// Show debug lines too; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "log_level")]
+    pub verbose: u8,
+
+    /// Show warnings and errors only, and no progress
+    #[arg(short, long, global = true, conflicts_with_all = ["log_level", "verbose"])]
+    pub quiet: bool,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How much a log line must matter to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ProgressStyle {
+    /// A bar on a terminal, lines otherwise
+    #[default]
+    Auto,
+    /// A bar that is redrawn in place
+    Bar,
+    /// A line every few seconds
+    Plain,
+    /// Nothing
+    Off,
+}
+
+/// The task file's `mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeArg {
+    /// Refuse before anything is written
+    Fail,
+    /// Leave out what exists, move the rest
+    Skip,
+    /// Add the rows to what is there
+    Append,
+    /// Replace what is there
+    Overwrite,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Fail => Self::Fail,
+            ModeArg::Skip => Self::Skip,
+            ModeArg::Append => Self::Append,
+            ModeArg::Overwrite => Self::Overwrite,
+        }
+    }
+}
+
+impl Cli {
+    /// The command, with `--yaml` taken for `run`.
+    ///
+    /// # Errors
+    /// Clap's own, for what its rules can't express.
+    pub fn checked(self) -> Result<(Command, OutputOptions), clap::Error> {
+        let Self { yaml, yaml_run, output, command } = self;
+        let refuse = |kind, text: &str| Err(Self::command().error(kind, text));
+        match (yaml, command) {
+            (Some(task), None) => Ok((Command::Run(RunArgs { task, run: yaml_run }), output)),
+            (Some(_), Some(_)) => refuse(
+                ErrorKind::ArgumentConflict,
+                "`--yaml TASK.yaml` runs a task by itself and can't stand beside a command",
+            ),
+            (None, Some(_)) if yaml_run.is_given() => refuse(
+                ErrorKind::ArgumentConflict,
+                "`--receipt` and `--progress` stand after the command: `milvusdm run TASK.yaml --receipt FILE`",
+            ),
+            (None, Some(Command::Completions(_))) if output.json => refuse(
+                ErrorKind::ArgumentConflict,
+                "`completions` prints a script, there is no JSON form of it",
+            ),
+            (None, Some(command)) => Ok((command, output)),
+            (None, None) => refuse(
+                ErrorKind::MissingSubcommand,
+                "wanted a command, for example `milvusdm run TASK.yaml`",
+            ),
+        }
+    }
+}
+
+impl RunOptions {
+    fn is_given(&self) -> bool {
+        self.receipt.is_some() || self.progress.is_some()
+    }
+}
+
+impl OutputOptions {
+    /// The least level of log lines that are shown.
+    pub fn level(&self) -> LevelFilter {
+        match (self.log_level, self.quiet, self.verbose) {
+            (Some(LogLevel::Error), ..) => LevelFilter::ERROR,
+            (Some(LogLevel::Warn), ..) | (None, true, _) => LevelFilter::WARN,
+            (Some(LogLevel::Info), ..) | (None, false, 0) => LevelFilter::INFO,
+            (Some(LogLevel::Debug), ..) | (None, false, 1) => LevelFilter::DEBUG,
+            (Some(LogLevel::Trace), ..) | (None, false, _) => LevelFilter::TRACE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<(Command, OutputOptions), clap::Error> {
+        let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+        Cli::try_parse_from(words).and_then(Cli::checked)
+    }
+
+    fn refused(line: &str) -> String {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_long_help_with_examples_that_parse() {
+        let mut command = Cli::command();
+        command.build();
+        let mut pages = vec![command.clone()];
+        pages.extend(command.get_subcommands().filter(|c| c.get_name() != "help").cloned());
+        for mut page in pages {
+            let help = page.render_long_help().to_string();
+            let examples = help.split_once("Examples:").unwrap_or_else(|| panic!("{help}")).1;
+            let lines = examples.lines().filter_map(|line| line.split_once("milvusdm "));
+            for (before, line) in lines.filter(|(before, _)| before.trim().len() < 10) {
+                let shell = line.split(" 2>").next().unwrap_or_default();
+                let shell = shell.split(" >").next().unwrap_or_default();
+                // What is set apart by many blanks is the explanation.
+                let example = shell.split("   ").next().unwrap_or_default().trim_end_matches(')');
+                assert!(parse(&format!("milvusdm {example}")).is_ok(), "{before}milvusdm {example}");
+            }
+        }
+    }
+
+    #[test]
+    fn yaml_is_run_under_its_old_name() {
+        let (command, output) = parse("milvusdm --yaml t.yaml --json --receipt r.json").unwrap();
+        let Command::Run(args) = command else { panic!("{command:?}") };
+        assert_eq!(args.task, PathBuf::from("t.yaml"));
+        assert_eq!(args.run.receipt, Some(PathBuf::from("r.json")));
+        assert!(output.json);
+        assert!(refused("milvusdm --yaml t.yaml plan u.yaml").contains("by itself"));
+        assert!(refused("milvusdm --receipt r.json run t.yaml").contains("after the command"));
+        assert!(refused("milvusdm --json").contains("wanted a command"));
+    }
+
+    #[test]
+    fn output_options_stand_before_or_after_the_command() {
+        for line in ["milvusdm --json -v plan t.yaml", "milvusdm plan -v t.yaml --json"] {
+            let (_, output) = parse(line).unwrap();
+            assert!(output.json, "{line}");
+            assert_eq!(output.level(), LevelFilter::DEBUG, "{line}");
+        }
+        let level = |line: &str| parse(line).unwrap().1.level();
+        assert_eq!(level("milvusdm schema"), LevelFilter::INFO);
+        assert_eq!(level("milvusdm schema -q"), LevelFilter::WARN);
+        assert_eq!(level("milvusdm schema -vv"), LevelFilter::TRACE);
+        assert_eq!(level("milvusdm schema --log-level error"), LevelFilter::ERROR);
+        refused("milvusdm schema -q -v");
+        refused("milvusdm schema -v --log-level error");
+    }
+
+    #[test]
+    fn what_is_wrong_exits_with_2() {
+        for line in [
+            "milvusdm",
+            "milvusdm frobnicate",
+            "milvusdm run",
+            "milvusdm run a.yaml b.yaml",
+            "milvusdm run a.yaml --frob",
+            "milvusdm copy faiss:a",
+            "milvusdm copy faiss:a hdf5:b --mode replace",
+            "milvusdm copy faiss:a hdf5:b --parallel 0",
+            "milvusdm plugins",
+            "milvusdm plugins show",
+            "milvusdm completions tcsh",
+            "milvusdm completions bash --json",
+            "milvusdm schema --log-format xml",
+        ] {
+            refused(line);
+        }
+        assert!(refused("milvusdm inspct faiss:a").contains("inspect"));
+    }
+
+    #[test]
+    fn what_comes_later_is_not_offered() {
+        let mut command = Cli::command();
+        let help = command.render_long_help().to_string();
+        for word in ["verify", "trust", "dump", "restore", "status"] {
+            assert!(!help.contains(word), "{word}");
+        }
+    }
+}

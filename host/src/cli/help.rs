@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The long help of each command: what it is for, and lines to start from.
+//!
+//! Kept apart from `args`, so that each can be read in one piece. A test runs every example
+//! through the parser.
+
+pub(super) const TOP_ABOUT: &str = "\
+Moves vector data (ids, vectors, partitions, columns) between systems and files, in bounded \
+memory, and accounts for every row.
+
+A task file says from where to where; `milvusdm plan` shows what it would do, `milvusdm run` does \
+it and prints a ledger. Formats are plugins: see `milvusdm plugins list`.";
+
+pub(super) const TOP: &str = "\
+Examples:
+  milvusdm plugins list                            what can be read and written
+  milvusdm inspect faiss:/data/a.index             what is in there
+  milvusdm plan task.yaml                          what would be moved; writes nothing
+  milvusdm run task.yaml                           move it
+  milvusdm copy faiss:/data/a.index hdf5:/data/a.h5
+  milvusdm --yaml task.yaml                        the same as `run`, as in MilvusDM 1.0
+
+A task file:
+  source: {plugin: faiss, path: /data/a.index}
+  sink:   {plugin: hdf5, path: out/}
+
+Exit codes:
+  0  done, and the ledger is balanced
+  1  finished, but rows were rejected or lost
+  2  the command line, the task or the state of the target is refused
+  3  a plugin failed or did not come back
+  4  the source or the sink failed
+  5  internal error, or a ledger that does not balance
+  130, 143  stopped by SIGINT, SIGTERM
+
+Environment:
+  MILVUSDM_PATH  folder whose `logs` takes the daily log files of runs [default: ~/milvusdm]
+  LOGS_NUM       how many log files to keep; 0 = all [default: 0]
+  NO_COLOR       no colours on stderr";
+
+pub(super) const RUN_ABOUT: &str = "\
+Runs a task: reads what it selects, writes it to the sink, and prints a ledger of every row.
+
+Everything is checked before the first byte is written: options, names, free space, targets that \
+exist already. On SIGINT or SIGTERM the run stops within one batch and takes back what is \
+half-written.";
+
+pub(super) const RUN: &str = "\
+Examples:
+  milvusdm run task.yaml
+  milvusdm run task.yaml --receipt receipt.json    keep what was done as JSON
+  milvusdm run task.yaml --json --progress off     for programs
+  milvusdm run task.yaml --log-format json 2>run.log";
+
+pub(super) const COPY_ABOUT: &str = "\
+Moves data once, without a task file.
+
+Both ends are written PLUGIN:PATH?key=value&key=value. PATH is the option that the plugin marks \
+as positional, the rest are its other options; `%XX` stands for a byte, so `?` in a path is `%3F`.";
+
+pub(super) const COPY: &str = "\
+Examples:
+  milvusdm copy faiss:/data/a.index hdf5:/data/a.h5
+  milvusdm copy 'faiss:/data/sq8.index?lossy=allow' hdf5:out/ --map catalog/2021
+  milvusdm copy hdf5:/data/shop/ hdf5:out/ --select 'sho*' --exclude '*/tmp*'
+  milvusdm copy hdf5:/data/shop/ hdf5:out/ --map '*=goods/{collection}' --mode skip
+  milvusdm copy 'random:1000000?dim=128' null: --memory 64MiB --parallel 2";
+
+pub(super) const PLAN_ABOUT: &str = "\
+Shows what a task would do: datasets, splits, rows, bytes, targets, free space, and what is lost \
+by conversion. Writes nothing.
+
+The exit code is that of a run which is refused: 0 if the task can run, 2 if a target exists \
+already or a conversion would have to be allowed.";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  milvusdm plan task.yaml
+  milvusdm plan task.yaml --json";
+
+pub(super) const INSPECT_ABOUT: &str = "\
+Shows what is in a source: collections, partitions, rows, dimension, metric and index, and the \
+tree of a file that has one. Reads no vectors.";
+
+pub(super) const INSPECT: &str = "\
+Examples:
+  milvusdm inspect faiss:/data/a.index
+  milvusdm inspect hdf5:/data/shop/
+  milvusdm inspect 'hdf5:/data/glove.hdf5?vectors=/train' --json";
+
+pub(super) const PLUGINS_ABOUT: &str = "\
+Lists the plugins, or shows one with all its options.";
+
+pub(super) const PLUGINS: &str = "\
+Examples:
+  milvusdm plugins list
+  milvusdm plugins show hdf5";
+
+pub(super) const PLUGINS_LIST: &str = "\
+Examples:
+  milvusdm plugins list
+  milvusdm plugins list --json";
+
+pub(super) const PLUGINS_SHOW: &str = "\
+Examples:
+  milvusdm plugins show faiss
+  milvusdm plugins show hdf5 --json";
+
+pub(super) const SCHEMA_ABOUT: &str = "\
+Prints the JSON Schema of task files, with the options of every plugin. Editors complete and \
+check task files by it.";
+
+pub(super) const SCHEMA: &str = "\
+Examples:
+  milvusdm schema >task.schema.json
+
+Then put this line at the top of a task file, for editors with the YAML language server:
+  # yaml-language-server: $schema=task.schema.json";
+
+pub(super) const COMPLETIONS_ABOUT: &str = "\
+Prints a script that lets a shell complete commands and options.";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  source <(milvusdm completions bash)
+  milvusdm completions zsh >~/.zfunc/_milvusdm
+  milvusdm completions fish >~/.config/fish/completions/milvusdm.fish";

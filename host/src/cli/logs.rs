@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where log lines go: stderr, and for runs a file a day under `$MILVUSDM_PATH/logs`.
+//!
+//! Secrets are masked where a finished line is written, so that no field and no layer can let
+//! one through.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::args::LogFormat;
+use super::errors::OUTCOME;
+use super::session::Session;
+use super::terminal::Terminal;
+use crate::control::Control;
+
+/// Targets of our own lines: the host's modules, and what plugins log through the host.
+const OWN: [&str; 2] = ["milvusdm", "plugin"];
+
+/// Starts logging; `has_file` for commands that move data.
+pub(super) fn start(session: &Session, has_file: bool) {
+    let mut warnings = Vec::new();
+    let appender = match has_file.then(|| open(&Settings::of_environment(), &mut warnings)) {
+        None => None,
+        Some(Ok(appender)) => Some(appender),
+        Some(Err(why)) => {
+            warnings.push(format!("No log file is kept: {why}."));
+            None
+        }
+    };
+    let file = appender.map(|appender| {
+        tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(MaskedFile { appender, control: Arc::clone(&session.control) })
+            .with_filter(own(LevelFilter::DEBUG))
+    });
+    // Only a second call in one process can fail here, and then logging is set up already.
+    let _ = tracing_subscriber::registry().with(on_stderr(session)).with(file).try_init();
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+fn own(level: LevelFilter) -> Targets {
+    let others = level.min(LevelFilter::WARN);
+    Targets::new().with_default(others).with_targets(OWN.map(|target| (target, level)))
+}
+
+fn on_stderr<S>(session: &Session) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    let level = session.output.level();
+    let writer = MaskedTerminal {
+        terminal: Arc::clone(&session.terminal),
+        control: Arc::clone(&session.control),
+    };
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    match session.output.log_format {
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(own(level)).boxed(),
+        // An outcome is laid out over lines by `errors`; here it would be shown twice.
+        LogFormat::Text => layer
+            .without_time()
+            .with_target(false)
+            .with_ansi(session.terminal.has_color())
+            .with_filter(own(level).with_target(OUTCOME, LevelFilter::OFF))
+            .boxed(),
+    }
+}
+
+/// What the environment says about log files.
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
+    /// The folder above `logs`; `None` if there is no home either.
+    base: Option<PathBuf>,
+    /// As written.
+    kept: Option<String>,
+}
+
+impl Settings {
+    fn of_environment() -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let home = || set("HOME").map(|home| Path::new(&home).join("milvusdm"));
+        // MilvusDM 1.0 read the second name.
+        let kept = set("LOGS_NUM").or_else(|| set("logs_num"));
+        Self {
+            base: set("MILVUSDM_PATH").map(PathBuf::from).or_else(home),
+            kept: kept.map(|kept| kept.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// How many files to keep; `None` = all.
+    fn kept(&self, warnings: &mut Vec<String>) -> Option<usize> {
+        let kept = self.kept.as_deref()?;
+        match kept.trim().parse() {
+            Ok(0) => None,
+            Ok(number) => Some(number),
+            Err(_) => {
+                warnings.push(format!(
+                    "All log files are kept: LOGS_NUM is `{kept}`, wanted a number of files or 0 for all."
+                ));
+                None
+            }
+        }
+    }
+}
+
+/// Opens today's file, and removes those that are too old.
+fn open(settings: &Settings, warnings: &mut Vec<String>) -> Result<RollingFileAppender, String> {
+    let base = settings.base.as_deref().ok_or("neither MILVUSDM_PATH nor HOME is set")?;
+    let folder = base.join("logs");
+    let cant = |error: InitError| {
+        // The library's text says only that it failed; the reason stands underneath.
+        let reason = std::error::Error::source(&error).map(ToString::to_string);
+        format!("can't write in {}: {}", folder.display(), reason.unwrap_or_else(|| error.to_string()))
+    };
+    let builder =
+        || RollingFileAppender::builder().rotation(Rotation::DAILY).filename_prefix("milvusdm").filename_suffix("log");
+    let appender = builder().build(&folder).map_err(cant)?;
+    match settings.kept(warnings).and_then(|kept| kept.checked_add(1)) {
+        // The library makes room for one more file; today's is there already.
+        Some(kept_and_new) => builder().max_log_files(kept_and_new).build(&folder).map_err(cant),
+        None => Ok(appender),
+    }
+}
+
+/// Writes finished lines to stderr, above the bar.
+struct MaskedTerminal {
+    terminal: Arc<Terminal>,
+    control: Arc<Control>,
+}
+
+impl<'a> MakeWriter<'a> for MaskedTerminal {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &MaskedTerminal {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.terminal.write(&self.control.mask(&String::from_utf8_lossy(line)));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes finished lines to today's file.
+struct MaskedFile<M> {
+    appender: M,
+    control: Arc<Control>,
+}
+
+/// One line on its way to the file.
+struct MaskedLine<'a, W> {
+    file: W,
+    control: &'a Control,
+}
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for MaskedFile<M> {
+    type Writer = MaskedLine<'a, M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        MaskedLine { file: self.appender.make_writer(), control: &self.control }
+    }
+}
+
+impl<W: Write> Write for MaskedLine<'_, W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let masked = self.control.mask(&String::from_utf8_lossy(line));
+        self.file.write_all(masked.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(base: &Path, kept: Option<&str>) -> Settings {
+        Settings { base: Some(base.to_owned()), kept: kept.map(str::to_owned) }
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn keeps_that_many_files_and_never_loses_the_one_of_today() {
+        let base = tempfile::tempdir().unwrap();
+        let logs = base.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        let others = ["notes.txt", "milvusdm.2001-01-01.txt"];
+        for name in ["milvusdm.2001-01-01.log", "milvusdm.2001-01-02.log"].iter().chain(&others) {
+            std::fs::write(logs.join(name), "old").unwrap();
+            // Files are told apart by the time they were made.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let mut warnings = Vec::new();
+        for kept in [None, Some("0"), Some("2"), Some("1"), Some("1")] {
+            let mut file = open(&settings(base.path(), kept), &mut warnings).unwrap();
+            file.write_all(b"run\n").unwrap();
+            let expected = match kept {
+                Some("2") => 2,
+                Some("1") => 1,
+                _ => 3,
+            };
+            let found = files(&logs);
+            assert_eq!(found.len(), expected + others.len(), "{kept:?}: {found:?}");
+        }
+        let today = files(&logs).into_iter().find(|name| !others.contains(&name.as_str())).unwrap();
+        assert_eq!(std::fs::read_to_string(logs.join(today)).unwrap(), "run\n".repeat(5));
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_is_named_with_the_reason() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let why = open(&settings(&file, None), &mut Vec::new()).unwrap_err();
+        assert!(why.contains("file/logs") && why.contains("Not a directory"), "{why}");
+    }
+
+    #[test]
+    fn a_number_of_files_that_is_none_keeps_all_and_says_so() {
+        let base = tempfile::tempdir().unwrap();
+        let mut warnings = Vec::new();
+        open(&settings(base.path(), Some("many")), &mut warnings).unwrap();
+        assert!(warnings.len() == 1 && warnings[0].contains("`many`"), "{warnings:?}");
+    }
+
+    #[test]
+    fn secrets_are_masked_in_every_field_of_a_line() {
+        #[derive(Clone, Default)]
+        struct Sink(Arc<std::sync::Mutex<Vec<u8>>>);
+        impl Write for &Sink {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl<'a> MakeWriter<'a> for Sink {
+            type Writer = &'a Self;
+            fn make_writer(&'a self) -> Self::Writer {
+                self
+            }
+        }
+
+        let control = Control::new();
+        control.add_secret("hunter2");
+        control.add_secret("quo\"te");
+        let sink = Sink::default();
+        for is_json in [false, true] {
+            let writer = MaskedFile { appender: sink.clone(), control: Arc::clone(&control) };
+            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+            let layer = if is_json { layer.json().boxed() } else { layer.boxed() };
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+                tracing::info!(uri = "http://u:hunter2@h", key = ?"quo\"te", "With hunter2.");
+            });
+        }
+        let written = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.matches("***").count(), 6, "{written}");
+        assert!(!written.contains("hunter2") && !written.contains("te\""), "{written}");
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The commands that only look: `plan` and `inspect`.
+
+use std::path::Path;
+
+
+use super::run::hide_secrets;
+use super::session::{Answer, Session};
+use super::{errors, render};
+use crate::failure::Failure;
+use crate::plan::{self, Plan};
+use crate::task::{PluginTask, Side, Task};
+
+/// Shows what a task would do.
+pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
+    let registry = session.registry()?;
+    let task = Task::load(task).map_err(Failure::task)?;
+    hide_secrets(session, &task, &registry);
+    session.heed_signals()?;
+    let report = Plan::make(&task, &registry, &session.control)?.report();
+    for refusal in &report.refusals {
+        errors::show(session, &refusal.about, &refusal.error, refusal.exit);
+    }
+    session.answer(&report, report.exit, render::plan)
+}
+
+/// Shows what is in a source.
+pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure> {
+    let registry = session.registry()?;
+    let lookup = |name: &str| registry.get(name).map(|entry| entry.info.clone());
+    let endpoint = PluginTask::parse_source(source, &lookup).map_err(Failure::task)?;
+    let info = lookup(&endpoint.plugin).map_err(Failure::task)?;
+    session.hide(&endpoint.secrets(Side::Source, &info));
+    session.heed_signals()?;
+    let report = plan::inspect(&endpoint, &registry, &session.control)?;
+    session.answer(&report, report.exit, render::inspect)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The receipt file: what a run did, as JSON, whole or not at all.
+//!
+//! It is opened beside its place before the run, so that a folder that can't be written is an
+//! error before rows are moved, and takes its place at the end. A run that fails leaves a
+//! receipt too: an older one that tells of success must not stand there.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use milvusdm_plugin_api::Error;
+use tempfile::NamedTempFile;
+
+use crate::failure::{ENDPOINT, Failure, REFUSED};
+
+/// A receipt that is to be written.
+#[derive(Debug)]
+pub(super) struct Receipt {
+    path: PathBuf,
+    beside: NamedTempFile,
+}
+
+impl Receipt {
+    /// Makes sure that a receipt can be written.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let refused = |error: &std::io::Error| {
+            let error = Error::io("make the receipt file", error)
+                .with("file", path.display())
+                .help("name a file in a folder that exists and can be written with `--receipt`");
+            Failure { error, exit: REFUSED }
+        };
+        if path.is_dir() {
+            return Err(refused(&std::io::ErrorKind::IsADirectory.into()));
+        }
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let beside = tempfile::Builder::new()
+            .prefix(".milvusdm-receipt-")
+            // Whoever may read a file made here may read a receipt: the umask decides.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(|e| refused(&e))?;
+        Ok(Self { path: path.to_owned(), beside })
+    }
+
+    /// Writes it, durably.
+    pub fn write(self, document: &str) -> Result<(), Failure> {
+        let Self { path, mut beside } = self;
+        let failed = |error: &std::io::Error| {
+            let error = Error::io("write the receipt", error)
+                .with("file", path.display())
+                .help("the run itself has ended as its result says");
+            Failure { error, exit: ENDPOINT }
+        };
+        beside.write_all(document.as_bytes()).map_err(|e| failed(&e))?;
+        beside.as_file().sync_all().map_err(|e| failed(&e))?;
+        beside.persist(&path).map_err(|e| failed(&e.error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_its_place_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("receipt.json");
+        std::fs::write(&path, "old").unwrap();
+        let receipt = Receipt::open(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        receipt.write("new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        drop(Receipt::open(&path).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_place_that_can_not_be_written_is_refused_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("missing/receipt.json")] {
+            let failure = Receipt::open(&path).unwrap_err();
+            assert_eq!(failure.exit, REFUSED);
+            assert!(failure.error.to_string().contains(&path.display().to_string()));
+        }
+    }
+}

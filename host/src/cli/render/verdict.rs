@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The last line of a run and its exit code: the one place that may say that all went well.
+//!
+//! It trusts nobody: a report that calls itself done with a ledger that does not balance, or a
+//! target that is not finished, is an internal error.
+
+use super::ledger::equation;
+use crate::cli::text;
+use crate::failure::{DONE, INTERNAL, WITH_LOSSES};
+use crate::report::{RunReport, Status};
+
+/// Corrects the exit code of a report that looks better than it is.
+pub(in crate::cli) fn settle(report: &mut RunReport) {
+    if report.exit != DONE {
+        return;
+    }
+    let is_unfinished = report
+        .targets
+        .iter()
+        .any(|target| !matches!(target.status, Status::Done | Status::Skipped));
+    if report.error.is_some() || is_unfinished || !unbalanced(report).is_empty() {
+        report.exit = INTERNAL;
+    } else if report.ledger.has_losses() {
+        report.exit = WITH_LOSSES;
+    }
+}
+
+/// Everything whose ledger does not balance, or is missing.
+fn unbalanced(report: &RunReport) -> Vec<String> {
+    let mut names = Vec::new();
+    for dataset in &report.datasets {
+        match &dataset.ledger {
+            Some(ledger) if ledger.is_balanced() => {}
+            Some(ledger) => names.push(format!("{}: {}", dataset.name(), equation(ledger))),
+            None => names.push(format!("{}: there is no account of it", dataset.name())),
+        }
+    }
+    for target in report.targets.iter().filter(|target| !target.ledger.is_balanced()) {
+        names.push(format!("target {}: {}", target.name, equation(&target.ledger)));
+    }
+    if names.is_empty() && !report.ledger.is_balanced() {
+        names.push(format!("in all: {}", equation(&report.ledger)));
+    }
+    names
+}
+
+/// The last line, of a report that was settled.
+pub(super) fn verdict(report: &RunReport) -> String {
+    if !report.refusals.is_empty() {
+        let reasons = text::counted(report.refusals.len() as u64, "reason", "reasons");
+        return format!("Nothing was written: the task is refused for {reasons}.");
+    }
+    if report.error.is_some() {
+        let moved = text::counted(report.ledger.written, "row was", "rows were");
+        return format!("Not finished: {moved} written before the run stopped; targets that are not `done` were taken back.");
+    }
+    let unbalanced = unbalanced(report);
+    if let Some(first) = unbalanced.first() {
+        let more = match unbalanced.len() {
+            1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        return format!("NOT BALANCED: {}{more}.", text::line(first));
+    }
+    match report.exit {
+        DONE if report.ledger.found.is_none() => format!(
+            "Done: {} written; the source does not tell how many it has, so there is nothing to compare that with.",
+            text::counted(report.ledger.written, "row", "rows")
+        ),
+        DONE => format!("Done, the ledger is balanced: {}.", equation(&report.ledger)),
+        WITH_LOSSES => {
+            format!("Finished WITH LOSSES, the ledger is balanced: {}.", equation(&report.ledger))
+        }
+        exit => format!("Not done (exit code {exit}): {}.", equation(&report.ledger)),
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `run` and `copy`: the task, its plan, the engine, and the receipt of it all.
+
+use serde_json::Value;
+
+use super::args::{CopyArgs, RunArgs, RunOptions};
+use super::progress::ProgressView;
+use super::receipt::Receipt;
+use super::session::{Answer, Session, to_value};
+use super::{errors, render};
+use crate::engine;
+use crate::failure::Failure;
+use crate::plan::Plan;
+use crate::registry::Registry;
+use crate::report::RunReport;
+use crate::task::{Task, parse_memory};
+
+/// Runs a task file.
+pub(super) fn run(session: &Session, args: &RunArgs) -> Result<Answer, Failure> {
+    let load = |_: &Registry| Task::load(&args.task).map_err(Failure::task);
+    with_receipt(session, &args.run, load)
+}
+
+/// Runs a task made of the command line.
+pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure> {
+    with_receipt(session, &args.run, |registry| copy_task(registry, args))
+}
+
+fn copy_task(registry: &Registry, args: &CopyArgs) -> Result<Task, Failure> {
+    let lookup = |name: &str| registry.get(name).map(|entry| entry.info.clone());
+    let mut task = Task::copy(&args.source, &args.sink, &lookup).map_err(Failure::task)?;
+    task.select(&args.select, &args.exclude).map_err(Failure::task)?;
+    task.rename(&args.map).map_err(Failure::task)?;
+    if let Some(mode) = args.mode {
+        task.mode = mode.into();
+    }
+    if let Some(memory) = &args.memory {
+        task.memory_bytes = parse_memory(memory).map_err(Failure::task)?;
+    }
+    if let Some(parallel) = args.parallel {
+        task.parallel = std::num::NonZeroU16::new(parallel);
+    }
+    Ok(task)
+}
+
+/// Does it, and writes the receipt whatever came of it.
+fn with_receipt(
+    session: &Session,
+    options: &RunOptions,
+    task: impl FnOnce(&Registry) -> Result<Task, Failure>,
+) -> Result<Answer, Failure> {
+    let receipt = options.receipt.as_deref().map(Receipt::open).transpose()?;
+    let outcome = execute(session, options, task);
+    let Some(receipt) = receipt else {
+        return answer(session, outcome?);
+    };
+    let document: Value = match &outcome {
+        Ok(report) => to_value(report)?,
+        Err(failure) => {
+            errors::document(&Failure { error: failure.error.clone(), exit: session.exit_of(failure) })
+        }
+    };
+    let written = receipt.write(&session.json(&document));
+    let mut answer = answer(session, outcome?)?;
+    if let Err(failure) = written {
+        errors::show(session, "", &failure.error, failure.exit);
+        if answer.exit == 0 {
+            answer.exit = failure.exit;
+        }
+    }
+    Ok(answer)
+}
+
+fn execute(
+    session: &Session,
+    options: &RunOptions,
+    task: impl FnOnce(&Registry) -> Result<Task, Failure>,
+) -> Result<RunReport, Failure> {
+    let registry = session.registry()?;
+    let task = task(&registry)?;
+    hide_secrets(session, &task, &registry);
+    session.heed_signals()?;
+    let progress = ProgressView::start(session, options.progress);
+    let plan = Plan::make(&task, &registry, &session.control)?;
+    let mut report = engine::run(&plan, &session.control);
+    drop(progress);
+    render::settle(&mut report);
+    Ok(report)
+}
+
+/// Has everything secret in a task masked; a plugin that is not there is an error of the plan.
+pub(super) fn hide_secrets(session: &Session, task: &Task, registry: &Registry) {
+    use crate::task::Side;
+    for side in [Side::Source, Side::Sink] {
+        let endpoint = task.endpoint(side);
+        if let Ok(entry) = registry.get(&endpoint.plugin) {
+            session.hide(&endpoint.secrets(side, &entry.info));
+        }
+    }
+}
+
+/// The report on stdout, what stopped the run on stderr.
+fn answer(session: &Session, report: RunReport) -> Result<Answer, Failure> {
+    for refusal in &report.refusals {
+        errors::show(session, &refusal.about, &refusal.error, refusal.exit);
+    }
+    if let Some(error) = &report.error {
+        errors::show(session, "", error, report.exit);
+    }
+    session.answer(&report, report.exit, render::run)
+}

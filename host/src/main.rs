@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The `milvusdm` command.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    milvusdm::cli::main()
+}
