@@ -9,79 +9,61 @@
 //! arbitrary schemas: keywords it does not know are ignored, the plugin's own parsing of its
 //! options comes after.
 
-use milvusdm_plugin_api::{Error, ErrorKind};
+use milvusdm_plugin_api::ErrorKind;
 use serde_json::{Map, Value};
 
+use super::env::Written;
+use super::fault::Fault;
 use super::nearest::{advice, quoted_list};
-use super::places::{Part, shorten};
+use super::render::{looks_secret, shorten};
 use super::{pointer, shape};
 
+#[cfg(test)]
+mod tests;
+
 /// Steps of one check; reached only by schemas that multiply alternatives.
-const MAX_STEPS: u32 = 200_000;
+const MAX_STEPS: u32 = 1_000_000;
 /// Nesting of one check: values are at most 64 deep, the rest is for `$ref` and alternatives.
 const MAX_DEPTH: u32 = 256;
 
-/// What is wrong, and at which value.
-#[derive(Debug, Clone)]
-pub(super) struct Violation {
-    pub pointer: String,
-    pub part: Part,
-    pub message: String,
-    pub help: Option<String>,
-    /// The schema is at fault, not the value.
-    pub is_schema_fault: bool,
-    /// A key that the schema does not have.
-    pub is_unknown_key: bool,
+const GIVE_VALUE: &str = "give it a value, or leave the key out";
+
+type Outcome = Result<(), Box<Fault>>;
+
+/// Checks `value`, which stands at the pointer `at`, against `schema`; `written` says which
+/// values must be shown as they are in the file.
+pub(super) fn check(
+    schema: &Value,
+    value: &Value,
+    at: &str,
+    written: &Written,
+) -> Result<(), Fault> {
+    let mut checker = Checker {
+        root: schema,
+        written,
+        steps: 0,
+        is_hidden: false,
+    };
+    checker.value(schema, value, at, 0).map_err(|fault| *fault)
 }
 
-impl Violation {
-    fn new(at: &str, message: String) -> Self {
-        Self {
-            pointer: at.to_owned(),
-            part: Part::Value,
-            message,
-            help: None,
-            is_schema_fault: false,
-            is_unknown_key: false,
-        }
-    }
-
-    fn schema_fault(at: &str, message: &str) -> Self {
-        let message = format!("the options schema can't be followed: {message}");
-        Self { is_schema_fault: true, ..Self::new(at, message) }
-    }
-
-    fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
-    }
-
-    /// The violation as an error without a place in a file.
-    pub(super) fn into_error(self) -> Error {
-        let kind = if self.is_schema_fault { ErrorKind::Plugin } else { ErrorKind::Config };
-        let error = Error::new(kind, self.message);
-        match self.help {
-            Some(help) => error.help(help),
-            None => error,
-        }
-    }
-}
-
-type Outcome = Result<(), Box<Violation>>;
-
-/// How the value at a pointer is written in the file, where it must not be shown as it is.
-pub(super) type Written<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Checks `value`, which stands at the pointer `at`, against `schema`.
-pub(super) fn check(schema: &Value, value: &Value, at: &str, written: Written<'_>) -> Outcome {
-    let mut checker = Checker { root: schema, written, steps: 0, is_hidden: false };
-    checker.value(schema, value, at, 0)
+/// The schema is at fault, not the value.
+fn schema_fault(at: &str, message: &str) -> Box<Fault> {
+    let fault = Fault::of_value(
+        at,
+        format!("the options schema can't be followed: {message}"),
+    );
+    Box::new(Fault {
+        kind: ErrorKind::Plugin,
+        ..fault
+    })
 }
 
 struct Checker<'a> {
     root: &'a Value,
-    written: Written<'a>,
+    written: &'a Written,
     steps: u32,
-    /// Inside an option that is marked secret.
+    /// Inside an option that is secret.
     is_hidden: bool,
 }
 
@@ -89,11 +71,11 @@ impl<'a> Checker<'a> {
     fn value(&mut self, schema: &'a Value, value: &Value, at: &str, depth: u32) -> Outcome {
         self.steps += 1;
         if self.steps > MAX_STEPS || depth > MAX_DEPTH {
-            return Err(Violation::schema_fault(at, "it is nested without end").into());
+            return Err(schema_fault(at, "it is nested without end"));
         }
         let schema = match schema {
             Value::Bool(false) => {
-                return Err(Violation::new(at, "nothing may stand here".into()).into());
+                return Err(Fault::of_value(at, "nothing may stand here").into());
             }
             Value::Object(schema) => schema,
             _ => return Ok(()),
@@ -113,9 +95,8 @@ impl<'a> Checker<'a> {
         depth: u32,
     ) -> Outcome {
         if let Some(Value::String(reference)) = schema.get("$ref") {
-            let target = shape::resolve(self.root, reference).ok_or_else(|| {
-                Violation::schema_fault(at, &format!("`{reference}` is not in it"))
-            })?;
+            let target = shape::resolve(self.root, reference)
+                .ok_or_else(|| schema_fault(at, &format!("`{reference}` is not in it")))?;
             self.value(target, value, at, depth)?;
         }
         for part in shape::list(schema, "allOf") {
@@ -142,7 +123,9 @@ impl<'a> Checker<'a> {
         if types.is_empty() || types.iter().any(|name| shape::is_of_type(value, name)) {
             return Ok(());
         }
-        Err(self.mismatch(&shape::wanted(self.root, schema), schema, value, at).into())
+        Err(self
+            .mismatch(&shape::wanted(self.root, schema), schema, value, at)
+            .into())
     }
 
     /// "found …, wanted …", with the usual slip of YAML explained.
@@ -152,35 +135,38 @@ impl<'a> Checker<'a> {
         schema: &Map<String, Value>,
         value: &Value,
         at: &str,
-    ) -> Violation {
-        let violation = Violation::new(at, format!("found {}, wanted {wanted}", self.found(value, at)));
+    ) -> Fault {
+        let fault = Fault::of_value(
+            at,
+            format!("found {}, wanted {wanted}", self.found(value, at)),
+        );
         let types = shape::all_types(self.root, schema);
         let wants = |name: &str| types.iter().any(|t| t == name);
         match value {
-            Value::Number(_) | Value::Bool(_) if wants("string") => {
-                violation.help("put it in quotes to make it a string")
+            Value::Number(_) | Value::Bool(_) if wants("string") && !wants("integer") => {
+                fault.help("put it in quotes to make it a string")
             }
-            Value::String(_) if (self.written)(at).is_some() => {
-                violation.help("what comes from `${…}` is always a string")
+            Value::String(_) if self.written.get(at).is_some() => {
+                fault.help("what comes from `${…}` is always a string")
             }
             Value::String(text)
                 if wants("boolean")
                     && ["yes", "no", "on", "off", "True", "False"].contains(&text.as_str()) =>
             {
-                violation.help("write `true` or `false`")
+                fault.help("write `true` or `false`")
             }
             Value::String(text) if wants("integer") && text.parse::<i64>().is_ok() => {
-                violation.help("leave the quotes away")
+                fault.help("leave the quotes away")
             }
-            Value::Null => violation.help("give it a value, or leave the key out"),
-            _ => violation,
+            Value::Null => fault.help(GIVE_VALUE),
+            _ => fault,
         }
     }
 
     /// What stands there, for a message; never the value of a variable or of a secret.
     fn found(&self, value: &Value, at: &str) -> String {
-        if let Some(written) = (self.written)(at) {
-            return format!("the value of `{}`", shorten(&written));
+        if let Some(written) = self.written.get(at) {
+            return format!("the value of `{}`", shorten(written));
         }
         if self.is_hidden {
             return format!("a secret {}", shape::kind_of(value));
@@ -205,23 +191,28 @@ impl<'a> Checker<'a> {
         Err(self.not_among(known, value, at).into())
     }
 
-    fn not_among(&self, known: &[Value], value: &Value, at: &str) -> Violation {
-        let texts: Vec<String> = known.iter().filter(|v| !v.is_null()).map(shape::plain).collect();
+    fn not_among(&self, known: &[Value], value: &Value, at: &str) -> Fault {
+        let texts: Vec<String> = known
+            .iter()
+            .filter(|v| !v.is_null())
+            .map(shape::plain)
+            .collect();
         let names: Vec<&str> = texts.iter().map(String::as_str).collect();
         let wanted = match names.as_slice() {
             [only] => format!("`{only}`"),
             many => format!("one of {}", quoted_list(many)),
         };
         let found = self.found(value, at);
-        let violation = Violation::new(at, format!("found {found}, wanted {wanted}"));
+        let fault = Fault::of_value(at, format!("found {found}, wanted {wanted}"));
         match value {
-            Value::String(text) if (self.written)(at).is_none() && !self.is_hidden => {
+            Value::String(text) if self.written.get(at).is_none() && !self.is_hidden => {
                 match super::nearest::nearest(text, names) {
-                    Some(near) => violation.help(format!("did you mean `{near}`?")),
-                    None => violation,
+                    Some(near) => fault.help(format!("did you mean `{near}`?")),
+                    None => fault,
                 }
             }
-            _ => violation,
+            Value::Null => fault.help(GIVE_VALUE),
+            _ => fault,
         }
     }
 
@@ -238,14 +229,17 @@ impl<'a> Checker<'a> {
         for choice in choices {
             match self.value(choice, value, at, depth) {
                 Ok(()) => return Ok(()),
-                Err(failure) if failure.is_schema_fault => return Err(failure),
+                Err(failure) if failure.kind == ErrorKind::Plugin => return Err(failure),
                 Err(failure) => failures.push((choice, failure)),
             }
         }
-        let constants: Vec<Value> =
-            choices.iter().flat_map(|choice| shape::constants(self.root, choice)).collect();
-        let all_constant =
-            choices.iter().all(|c| shape::is_null(c) || !shape::constants(self.root, c).is_empty());
+        let constants: Vec<Value> = choices
+            .iter()
+            .flat_map(|choice| shape::constants(self.root, choice))
+            .collect();
+        let all_constant = choices
+            .iter()
+            .all(|c| shape::is_null(c) || !shape::constants(self.root, c).is_empty());
         if all_constant && !constants.is_empty() {
             return Err(self.not_among(&constants, value, at).into());
         }
@@ -265,16 +259,12 @@ impl<'a> Checker<'a> {
         if shape::is_in_bounds(schema, value) {
             return Ok(());
         }
-        Err(self.mismatch(&shape::wanted(self.root, schema), schema, value, at).into())
+        Err(self
+            .mismatch(&shape::wanted(self.root, schema), schema, value, at)
+            .into())
     }
 
-    fn length(
-        &self,
-        schema: &Map<String, Value>,
-        text: &str,
-        value: &Value,
-        at: &str,
-    ) -> Outcome {
+    fn length(&self, schema: &Map<String, Value>, text: &str, value: &Value, at: &str) -> Outcome {
         let chars = text.chars().count() as u64;
         let limit = |key| schema.get(key).and_then(Value::as_u64);
         let wanted = match (limit("minLength"), limit("maxLength")) {
@@ -297,11 +287,11 @@ impl<'a> Checker<'a> {
         let count = items.len() as u64;
         if let Some(least) = limit("minItems").filter(|least| count < *least) {
             let message = format!("found a list of {count}, wanted at least {least} elements");
-            return Err(Violation::new(at, message).into());
+            return Err(Fault::of_value(at, message).into());
         }
         if let Some(most) = limit("maxItems").filter(|most| count > *most) {
             let message = format!("found a list of {count}, wanted at most {most} elements");
-            return Err(Violation::new(at, message).into());
+            return Err(Fault::of_value(at, message).into());
         }
         let prefix: Vec<&Value> = shape::list(schema, "prefixItems").collect();
         for (index, item) in items.iter().enumerate() {
@@ -335,36 +325,44 @@ impl<'a> Checker<'a> {
         for required in shape::list(schema, "required").filter_map(Value::as_str) {
             if !members.contains_key(required) {
                 let message = format!("`{required}` is missing in {}", pointer::readable(at));
-                let violation = Violation::new(at, message);
-                let member = properties.and_then(|p| p.get(required)).and_then(Value::as_object);
+                let fault = Fault::of_key(at, message);
+                let member = properties
+                    .and_then(|p| p.get(required))
+                    .and_then(Value::as_object);
                 return Err(match member {
-                    Some(member) => violation
-                        .help(format!("add `{required}:` with {}", shape::wanted(self.root, member))),
-                    None => violation.help(format!("add `{required}:`")),
+                    Some(member) => fault.help(format!(
+                        "add `{required}:` with {}",
+                        shape::wanted(self.root, member)
+                    )),
+                    None => fault.help(format!("add `{required}:`")),
                 }
                 .into());
             }
         }
+        let was_hidden = self.is_hidden;
         for (key, member) in members {
             let wanted = properties.and_then(|known| known.get(key)).or(others);
             if let Some(wanted) = wanted {
-                self.value(wanted, member, &pointer::member(at, key), depth)?;
+                self.is_hidden = was_hidden || looks_secret(key);
+                let outcome = self.value(wanted, member, &pointer::member(at, key), depth);
+                self.is_hidden = was_hidden;
+                outcome?;
             }
         }
         Ok(())
     }
 }
 
-fn unknown_key(key: &str, properties: Option<&Map<String, Value>>, at: &str) -> Violation {
-    let known: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-    let shown = shorten(key);
-    let violation = Violation {
-        part: Part::Key,
-        is_unknown_key: true,
-        ..Violation::new(
-            &pointer::member(at, key),
-            format!("unknown key `{shown}` in {}", pointer::readable(at)),
-        )
-    };
-    violation.help(advice(key, &known))
+fn unknown_key(key: &str, properties: Option<&Map<String, Value>>, at: &str) -> Fault {
+    let known: Vec<&str> = properties
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
+    let message = format!(
+        "unknown key `{}` in {}",
+        shorten(key),
+        pointer::readable(at)
+    );
+    Fault::of_key(&pointer::member(at, key), message).help(advice(key, &known))
 }

@@ -6,8 +6,8 @@
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-use super::names::{DEFAULT_PARTITION, DatasetName, Pattern, nearest_name, written_name};
-use super::places::shorten;
+use super::names::{DEFAULT_PARTITION, DatasetName, Pattern, nearest_name, split, written_name};
+use super::render::shorten;
 use super::select::{Unmatched, unmatched_at};
 
 /// The `map` of a task: rules of which the first match wins. The default keeps every name.
@@ -75,15 +75,21 @@ impl Mapping {
         };
         if to_collection.is_empty() || to_partition.as_deref() == Some("") {
             let message = format!("`{}` gets an empty name at the target", written_name(name));
-            return Err(Error::new(ErrorKind::Config, message).help("give it one with a rule of `map`"));
+            return Err(
+                Error::new(ErrorKind::Config, message).help("give it one with a rule of `map`")
+            );
         }
         let to_partition = to_partition.filter(|partition| partition != DEFAULT_PARTITION);
-        Ok(TargetName { collection: to_collection, partition: to_partition })
+        Ok(TargetName {
+            collection: to_collection,
+            partition: to_partition,
+        })
     }
 
     /// The pointer of the rule that names a dataset's target; `None` if it keeps its name.
     pub fn rule_pointer(&self, collection: &str, partition: Option<&str>) -> Option<&str> {
-        self.rule_of((collection, partition)).map(|rule| rule.pointer.as_str())
+        self.rule_of((collection, partition))
+            .map(|rule| rule.pointer.as_str())
     }
 
     /// The rules that name the target of none of `datasets` (those that are selected), because
@@ -96,15 +102,25 @@ impl Mapping {
                 *used = true;
             }
         }
-        let unused = self.rules.iter().zip(used).filter(|(rule, used)| !used && !rule.is_for_all);
+        let unused = self
+            .rules
+            .iter()
+            .zip(used)
+            .filter(|(rule, used)| !used && !rule.is_for_all);
         unused
             .map(|(rule, _)| {
                 let pointer = format!("{}/from", rule.pointer);
                 if datasets.iter().any(|name| rule.from.matches(*name)) {
-                    let message =
-                        format!("`{}` is never reached: earlier rules take all it matches", rule.written);
+                    let message = format!(
+                        "`{}` is never reached: earlier rules take all it matches",
+                        rule.written
+                    );
                     let error = Error::new(ErrorKind::Config, message).help("put it before them");
-                    return Unmatched { pointer, nearest: None, error };
+                    return Unmatched {
+                        pointer,
+                        nearest: None,
+                        error,
+                    };
                 }
                 let nearest = nearest_name(&rule.from, &rule.written, datasets);
                 let message = format!("`{}` matches nothing that is selected", rule.written);
@@ -121,13 +137,7 @@ impl Mapping {
 impl Target {
     /// Parses `collection` or `collection/partition` with placeholders.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (collection, partition) = match text.split_once('/') {
-            Some((collection, partition)) => (collection, Some(partition)),
-            None => (text, None),
-        };
-        if collection.is_empty() || partition.is_some_and(str::is_empty) {
-            return Err("wanted `collection` or `collection/partition`, found an empty name".into());
-        }
+        let (collection, partition) = split(text)?;
         Ok(Self {
             collection: Template::parse(collection)?,
             partition: partition.map(Template::parse).transpose()?,
@@ -152,33 +162,24 @@ impl Template {
         let mut plain = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
-            let (before, after) = rest.split_at(at);
+            let (before, brace) = rest.split_at(at);
             plain.push_str(before);
-            if let Some(after) = after.strip_prefix("{{") {
+            if let Some(after) = brace.strip_prefix("{{") {
                 plain.push('{');
                 rest = after;
-            } else if let Some(after) = after.strip_prefix("}}") {
+            } else if let Some(after) = brace.strip_prefix("}}") {
                 plain.push('}');
                 rest = after;
             } else {
-                let inner = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-                let piece = match inner {
-                    Some(("collection", _)) => Piece::Collection,
-                    Some(("partition", _)) => Piece::Partition,
-                    Some((other, _)) => return Err(unknown_placeholder(other)),
-                    None => return Err("a brace without its partner; write `{{` or `}}` for a plain one".into()),
-                };
-                if !plain.is_empty() {
-                    pieces.push(Piece::Text(std::mem::take(&mut plain)));
-                }
-                pieces.push(piece);
-                rest = inner.map(|(_, rest)| rest).unwrap_or_default();
+                let (placeholder, after) = placeholder(brace)?;
+                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                pieces.push(placeholder);
+                rest = after;
             }
         }
         plain.push_str(rest);
-        if !plain.is_empty() {
-            pieces.push(Piece::Text(plain));
-        }
+        pieces.push(Piece::Text(plain));
+        pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
         Ok(Self(pieces))
     }
 
@@ -192,12 +193,22 @@ impl Template {
     }
 }
 
-fn unknown_placeholder(name: &str) -> String {
-    let advice = super::nearest::advice(name, &["collection", "partition"]);
-    format!(
-        "unknown placeholder `{{{}}}`, wanted `{{collection}}` or `{{partition}}`; {advice}",
-        shorten(name)
-    )
+/// The placeholder that `text` starts with, and what comes after it.
+fn placeholder(text: &str) -> Result<(Piece, &str), String> {
+    let Some((name, after)) = text
+        .strip_prefix('{')
+        .and_then(|inner| inner.split_once('}'))
+    else {
+        return Err("a brace without its partner; write `{{` or `}}` for a plain one".to_owned());
+    };
+    match name {
+        "collection" => Ok((Piece::Collection, after)),
+        "partition" => Ok((Piece::Partition, after)),
+        other => Err(format!(
+            "found the placeholder `{{{}}}`, wanted `{{collection}}` or `{{partition}}`",
+            shorten(other)
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -257,8 +268,8 @@ mod tests {
     #[test]
     fn other_placeholders_and_lone_braces_are_refused() {
         for (text, message) in [
-            ("{colection}", "did you mean `collection`?"),
-            ("a/{}", "unknown placeholder"),
+            ("{colection}", "found the placeholder `{colection}`"),
+            ("a/{}", "found the placeholder `{}`"),
             ("a{", "without its partner"),
             ("a}", "without its partner"),
             ("/a", "empty name"),

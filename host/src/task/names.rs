@@ -5,18 +5,13 @@
 //! default partition has two spellings that mean the same here: no partition, and
 //! [`DEFAULT_PARTITION`].
 
-use regex::bytes::{Regex, RegexBuilder};
+use super::glob::Glob;
 
 /// How the default partition is written where a name is needed.
 pub const DEFAULT_PARTITION: &str = "_default";
 
 /// The name of a dataset: collection, and partition (`None` = whole collection or default one).
 pub type DatasetName<'a> = (&'a str, Option<&'a str>);
-
-/// Longest glob, in bytes; a name without wildcards may be longer.
-const MAX_GLOB_BYTES: usize = 512;
-/// Most memory one compiled glob may take.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
 
 /// A glob over `collection` or `collection/partition`, split at the first `/`.
 #[derive(Debug, Clone)]
@@ -26,23 +21,10 @@ pub(super) struct Pattern {
     partition: Option<Glob>,
 }
 
-#[derive(Debug, Clone)]
-enum Glob {
-    /// A name without wildcards.
-    Exact(String),
-    Wild(Regex),
-}
-
 impl Pattern {
     /// Parses a pattern; an error is a message without the pattern's text in it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (collection, partition) = match text.split_once('/') {
-            Some((collection, partition)) => (collection, Some(partition)),
-            None => (text, None),
-        };
-        if collection.is_empty() || partition.is_some_and(str::is_empty) {
-            return Err("wanted `collection` or `collection/partition`, found an empty name".into());
-        }
+        let (collection, partition) = split(text)?;
         Ok(Self {
             collection: Glob::parse(collection)?,
             partition: partition.map(Glob::parse).transpose()?,
@@ -51,7 +33,10 @@ impl Pattern {
 
     /// The pattern that takes everything.
     pub(super) fn everything() -> Self {
-        Self { collection: Glob::any(), partition: None }
+        Self {
+            collection: Glob::Any,
+            partition: None,
+        }
     }
 
     pub(super) fn is_wild(&self) -> bool {
@@ -62,15 +47,11 @@ impl Pattern {
     }
 
     pub(super) fn matches(&self, (collection, partition): DatasetName<'_>) -> bool {
-        self.matches_collection(collection)
+        self.collection.matches(collection)
             && self
                 .partition
                 .as_ref()
                 .is_none_or(|glob| glob.matches(partition.unwrap_or(DEFAULT_PARTITION)))
-    }
-
-    pub(super) fn matches_collection(&self, collection: &str) -> bool {
-        self.collection.matches(collection)
     }
 
     /// Whether it names partitions, not whole collections.
@@ -79,43 +60,18 @@ impl Pattern {
     }
 }
 
-impl Glob {
-    fn any() -> Self {
-        // `(?s)` lets `.` take line breaks, which names may hold.
-        match Regex::new("(?s-u)^.*$") {
-            Ok(regex) => Self::Wild(regex),
-            Err(_) => Self::Exact("*".to_owned()),
-        }
+/// The two halves of a name or pattern, neither of them empty.
+pub(super) fn split(text: &str) -> Result<DatasetName<'_>, String> {
+    let (collection, partition) = match text.split_once('/') {
+        Some((collection, partition)) => (collection, Some(partition)),
+        None => (text, None),
+    };
+    if collection.is_empty() || partition == Some("") {
+        return Err(
+            "found an empty name, wanted `collection` or `collection/partition`".to_owned(),
+        );
     }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
-            return Ok(Self::Exact(text.to_owned()));
-        }
-        if text.len() > MAX_GLOB_BYTES {
-            return Err(format!("found a glob of {} bytes, wanted at most {MAX_GLOB_BYTES}", text.len()));
-        }
-        let glob = globset::GlobBuilder::new(text)
-            .literal_separator(false)
-            .backslash_escape(true)
-            .empty_alternates(true)
-            .build()
-            .map_err(|e| format!("this is not a valid glob: {}", e.kind()))?;
-        // The regex is compiled here, and not by globset, because globset panics on one that is
-        // over its size limit and looks at file extensions, which names do not have.
-        RegexBuilder::new(glob.regex())
-            .size_limit(MAX_COMPILED_BYTES)
-            .build()
-            .map(Self::Wild)
-            .map_err(|_| "this glob is too large to compile".to_owned())
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::Exact(exact) => exact == name,
-            Self::Wild(regex) => regex.is_match(name.as_bytes()),
-        }
-    }
+    Ok((collection, partition))
 }
 
 /// `collection` or `collection/partition`, as a person writes it.
@@ -140,7 +96,10 @@ pub(super) fn nearest_name(
             })
             .collect()
     } else {
-        datasets.iter().map(|(collection, _)| (*collection).to_owned()).collect()
+        datasets
+            .iter()
+            .map(|(collection, _)| (*collection).to_owned())
+            .collect()
     };
     super::nearest::nearest(written, names.iter().map(String::as_str)).map(str::to_owned)
 }
@@ -163,37 +122,27 @@ mod tests {
     }
 
     #[test]
-    fn globs_know_alternatives_classes_and_letters_of_any_script() {
+    fn globs_stand_on_each_side_of_the_slash() {
         let cases = [
             ("{a,b}/p[0-9]", ("b", Some("p7")), true),
             ("{a,b}/p[0-9]", ("b", Some("px")), false),
             ("*/tmp*", ("x", Some("tmp_1")), true),
             ("*/tmp*", ("tmp", Some("x")), false),
-            ("顔*", ("顔写真", None), true),
-            ("*.idx", ("..idx", None), true),
-            (r"a\*", ("a*", None), true),
-            (r"a\*", ("ab", None), false),
+            ("*/_default", ("x", None), true),
         ];
         for (pattern, name, wanted) in cases {
-            assert_eq!(Pattern::parse(pattern).unwrap().matches(name), wanted, "{pattern} {name:?}");
+            assert_eq!(
+                Pattern::parse(pattern).unwrap().matches(name),
+                wanted,
+                "{pattern} {name:?}"
+            );
         }
-    }
-
-    #[test]
-    fn broken_and_outsized_globs_are_refused() {
-        for pattern in ["", "/p", "c/", "a[", "{a", &"?".repeat(2000)] {
+        for pattern in ["", "/p", "c/"] {
             assert!(Pattern::parse(pattern).is_err(), "{pattern}");
         }
     }
 
     proptest! {
-        #[test]
-        fn no_pattern_makes_it_panic(text in "\\PC{0,40}", name in "\\PC{0,10}") {
-            if let Ok(pattern) = Pattern::parse(&text) {
-                let _ = pattern.matches((&name, None));
-            }
-        }
-
         #[test]
         fn the_pattern_for_everything_takes_everything(name in ".*", partition in ".*") {
             prop_assert!(Pattern::everything().matches((&name, Some(&partition))));

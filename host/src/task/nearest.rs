@@ -7,7 +7,7 @@ const MAX_COMPARED_CHARS: usize = 128;
 const MAX_LISTED: usize = 12;
 
 /// The candidate that `name` was most likely meant to be, if one is near enough to name.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -33,7 +33,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// What to say about `name` where only `known` are wanted: the nearest, else all of them.
-pub(super) fn advice(name: &str, known: &[&str]) -> String {
+pub(crate) fn advice(name: &str, known: &[&str]) -> String {
     if let Some(near) = nearest(name, known.iter().copied()) {
         return format!("did you mean `{near}`?");
     }

@@ -87,7 +87,10 @@ mod tests {
 
     #[test]
     fn an_option_path_becomes_a_pointer() {
-        assert_eq!(from_option_path("/source", "files[2].name"), "/source/files/2/name");
+        assert_eq!(
+            from_option_path("/source", "files[2].name"),
+            "/source/files/2/name"
+        );
         assert_eq!(from_option_path("/source", "lossy"), "/source/lossy");
         assert_eq!(readable("/source/files/2/name"), "source.files[2].name");
     }

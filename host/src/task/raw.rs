@@ -5,11 +5,11 @@
 //! types; their doc comments are what an editor shows. What a value means (sizes, globs,
 //! placeholders) is resolved elsewhere.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use milvusdm_plugin_api::Mode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -41,37 +41,10 @@ pub(super) struct RawTask {
 /// A plugin and its options.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct RawPlugin {
-    pub plugin: PluginName,
+    /// The name of the plugin, as `milvusdm plugins list` shows it.
+    pub plugin: String,
     #[serde(flatten)]
     pub options: Map<String, Value>,
-}
-
-/// The name of a plugin. YAML reads `plugin: null` as no value; the plugin of that name is meant.
-#[derive(Debug)]
-pub(super) struct PluginName(pub String);
-
-impl<'de> Deserialize<'de> for PluginName {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = Option::<String>::deserialize(deserializer)?;
-        Ok(Self(name.unwrap_or_else(|| "null".to_owned())))
-    }
-}
-
-impl JsonSchema for PluginName {
-    fn schema_name() -> Cow<'static, str> {
-        "PluginName".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The name of the plugin, as `milvusdm plugins list` shows it.",
-            "type": ["string", "null"],
-        })
-    }
 }
 
 /// Which collections and partitions to move.
@@ -118,21 +91,6 @@ pub(super) struct RawConvert {
     pub columns: Option<BTreeMap<String, ColumnConversion>>,
 }
 
-/// What to do where the target exists already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Refuse the task before anything is written.
-    #[default]
-    Fail,
-    /// Leave out what exists, move the rest.
-    Skip,
-    /// Add the rows to what is there.
-    Append,
-    /// Replace what is there.
-    Overwrite,
-}
-
 /// What becomes of ids whose type the target can't hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -172,29 +130,37 @@ pub enum ColumnConversion {
 }
 
 /// A size: bytes, or a number with a unit.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Size")]
 pub(super) enum RawSize {
+    /// Bytes.
     Bytes(u64),
+    /// A whole number with a unit: `256MiB`, `1GB`.
     Text(String),
-}
-
-impl JsonSchema for RawSize {
-    fn schema_name() -> Cow<'static, str> {
-        "Size".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "anyOf": [
-                {"type": "integer", "minimum": super::MIN_MEMORY_BYTES},
-                {"type": "string", "examples": ["256MiB", "1GB"]},
-            ],
-        })
-    }
 }
 
 /// The schema of the task file with options of any plugin.
 pub(super) fn envelope_schema() -> Value {
-    schemars::schema_for!(RawTask).to_value()
+    let mut schema = schemars::schema_for!(RawTask).to_value();
+    forbid_null(&mut schema);
+    schema
+}
+
+/// A key with nothing after it is an error, not the default: whoever emptied the list under
+/// `include:` did not ask for everything. serde and schemars take null for every `Option`.
+fn forbid_null(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Array(types)) = members.get_mut("type") {
+                types.retain(|name| name != "null");
+            }
+            if let Some(Value::Array(choices)) = members.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+            }
+            members.values_mut().for_each(forbid_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forbid_null),
+        _ => {}
+    }
 }

@@ -3,11 +3,14 @@
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 
+use super::env::Written;
+use super::fault::Fault;
 use super::names::{DatasetName, Pattern, nearest_name};
 use super::pointer;
+use super::render::shorten;
 
 /// Most globs in one list; names without wildcards do not count.
-pub(super) const MAX_GLOBS: usize = 1000;
+pub(super) const MAX_GLOBS: usize = 256;
 /// Matching nothing is explained with the nearest name for this many patterns.
 const MAX_EXPLAINED: usize = 10;
 
@@ -31,7 +34,7 @@ struct Entry {
 /// Something in the task file that matched no dataset of the source.
 #[derive(Debug, Clone)]
 pub struct Unmatched {
-    /// Where it stands, for `TaskFile::error_at`.
+    /// Where it stands, for [`Task::locate_pointer`](super::Task::locate_pointer).
     pub pointer: String,
     /// The existing name that is nearest to it.
     pub nearest: Option<String>,
@@ -39,32 +42,23 @@ pub struct Unmatched {
     pub error: Error,
 }
 
-/// A pattern that can't be used, and where it stands.
-#[derive(Debug)]
-pub(super) struct BadPattern {
-    pub pointer: String,
-    pub message: String,
-}
-
-/// A list of patterns as written: the value, and how to show it.
-pub(super) struct WrittenList<'a> {
-    pub pointer: &'a str,
-    pub values: &'a [String],
-    pub shown: &'a dyn Fn(&str, &str) -> String,
-}
-
 impl Selection {
+    /// Compiles the lists at `/select/include` and `/select/exclude`.
     pub(super) fn new(
-        include: Option<WrittenList<'_>>,
-        exclude: Option<WrittenList<'_>>,
-    ) -> Result<Self, BadPattern> {
-        if let Some(list) = include.as_ref().filter(|list| list.values.is_empty()) {
-            let message = "found an empty list, wanted at least one name; leave `include` out to take everything";
-            return Err(BadPattern { pointer: list.pointer.to_owned(), message: message.to_owned() });
+        include: Option<&[String]>,
+        exclude: &[String],
+        written: &Written,
+    ) -> Result<Self, Fault> {
+        const INCLUDE: &str = "/select/include";
+        if include.is_some_and(<[_]>::is_empty) {
+            let message = "found an empty list, wanted at least one name";
+            return Err(Fault::of_value(INCLUDE, message).help("leave it out to take everything"));
         }
         Ok(Self {
-            include: include.map(entries).transpose()?,
-            exclude: exclude.map(entries).transpose()?.unwrap_or_default(),
+            include: include
+                .map(|list| entries(list, INCLUDE, written))
+                .transpose()?,
+            exclude: entries(exclude, "/select/exclude", written)?,
         })
     }
 
@@ -82,9 +76,11 @@ impl Selection {
     /// The includes that match none of `datasets` (all of the source, selected or not): a
     /// mistyped name must not pass as a run that had nothing to do.
     pub fn unmatched_includes(&self, datasets: &[DatasetName<'_>]) -> Vec<Unmatched> {
-        let unmatched = self.include.iter().flatten().filter(|entry| {
-            !datasets.iter().any(|name| entry.pattern.matches(*name))
-        });
+        let unmatched = self
+            .include
+            .iter()
+            .flatten()
+            .filter(|entry| !datasets.iter().any(|name| entry.pattern.matches(*name)));
         unmatched
             .enumerate()
             .map(|(count, entry)| {
@@ -110,26 +106,32 @@ pub(super) fn unmatched_at(
         (None, Some(_)) => error.help("`milvusdm inspect` lists what is there"),
         (None, None) => error.help("the source holds no collection at all"),
     };
-    Unmatched { pointer: pointer.to_owned(), nearest, error }
+    Unmatched {
+        pointer: pointer.to_owned(),
+        nearest,
+        error,
+    }
 }
 
-fn entries(list: WrittenList<'_>) -> Result<Vec<Entry>, BadPattern> {
+fn entries(list: &[String], at: &str, written: &Written) -> Result<Vec<Entry>, Fault> {
     let mut globs = 0;
-    list.values
-        .iter()
-        .enumerate()
-        .map(|(index, text)| {
-            let pointer = pointer::element(list.pointer, index);
-            let refuse = |message| BadPattern { pointer: pointer.clone(), message };
-            let pattern = Pattern::parse(text).map_err(refuse)?;
-            globs += usize::from(pattern.is_wild());
-            if globs > MAX_GLOBS {
-                return Err(refuse(format!("found more than {MAX_GLOBS} globs in one list")));
-            }
-            let written = (list.shown)(&pointer, text);
-            Ok(Entry { pattern, written, pointer })
-        })
-        .collect()
+    let mut entries = Vec::with_capacity(list.len());
+    for (index, text) in list.iter().enumerate() {
+        let pointer = pointer::element(at, index);
+        let pattern = Pattern::parse(text).map_err(|m| Fault::of_value(&pointer, m))?;
+        globs += usize::from(pattern.is_wild());
+        if globs > MAX_GLOBS {
+            let message = format!("found more than {MAX_GLOBS} globs in one list");
+            return Err(Fault::of_value(&pointer, message).help("name the collections in full"));
+        }
+        let written = shorten(written.get(&pointer).unwrap_or(text));
+        entries.push(Entry {
+            pattern,
+            written,
+            pointer,
+        });
+    }
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -139,10 +141,8 @@ mod tests {
     fn selection(include: &[&str], exclude: &[&str]) -> Selection {
         let include: Vec<String> = include.iter().map(|s| (*s).to_owned()).collect();
         let exclude: Vec<String> = exclude.iter().map(|s| (*s).to_owned()).collect();
-        let shown = |_: &str, text: &str| text.to_owned();
-        let list = |pointer, values| WrittenList { pointer, values, shown: &shown };
-        let include = (!include.is_empty()).then(|| list("/select/include", &include));
-        Selection::new(include, Some(list("/select/exclude", &exclude))).unwrap()
+        let include = (!include.is_empty()).then_some(include.as_slice());
+        Selection::new(include, &exclude, &Written::default()).unwrap()
     }
 
     #[test]
@@ -179,8 +179,10 @@ mod tests {
         let selection = selection(&["faces", "fases", "docs/p3", "zzzzzzz"], &["faces"]);
         let datasets = [("faces", None), ("docs", Some("p1"))];
         let unmatched = selection.unmatched_includes(&datasets);
-        let shown: Vec<_> =
-            unmatched.iter().map(|u| (u.pointer.as_str(), u.nearest.as_deref())).collect();
+        let shown: Vec<_> = unmatched
+            .iter()
+            .map(|u| (u.pointer.as_str(), u.nearest.as_deref()))
+            .collect();
         let wanted = [
             ("/select/include/1", Some("faces")),
             ("/select/include/2", Some("docs/p1")),

@@ -14,29 +14,43 @@ pub(super) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value>
 }
 
 /// The elements of the list under `key`; none if there is no list.
-pub(super) fn list<'a>(schema: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a Value> {
-    schema.get(key).and_then(Value::as_array).into_iter().flatten()
+pub(super) fn list<'a>(
+    schema: &'a Map<String, Value>,
+    key: &str,
+) -> impl Iterator<Item = &'a Value> {
+    schema
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// The names in the `type` keyword itself.
 pub(super) fn own_types(schema: &Map<String, Value>) -> Vec<String> {
     match schema.get("type") {
         Some(Value::String(name)) => vec![name.clone()],
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        }
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 /// The types a schema takes, seen through references and alternatives.
 pub(super) fn all_types(root: &Value, schema: &Map<String, Value>) -> Vec<String> {
-    let mut types = Vec::new();
-    collect_types(root, schema, &mut types, &mut MAX_DESCRIBED.clone());
+    let (mut types, mut left) = (Vec::new(), MAX_DESCRIBED);
+    collect_types(root, schema, &mut types, &mut left);
     types
 }
 
-fn collect_types(root: &Value, schema: &Map<String, Value>, types: &mut Vec<String>, left: &mut u32) {
+fn collect_types(
+    root: &Value,
+    schema: &Map<String, Value>,
+    types: &mut Vec<String>,
+    left: &mut u32,
+) {
     if *left == 0 {
         return;
     }
@@ -52,15 +66,48 @@ fn collect_types(root: &Value, schema: &Map<String, Value>, types: &mut Vec<Stri
     types.dedup();
 }
 
+/// The schema of the member `key`, as `schema` itself says.
+pub(super) fn member<'a>(schema: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    let own = schema
+        .get("properties")
+        .and_then(|properties| properties.get(key));
+    own.or_else(|| schema.get("additionalProperties"))
+}
+
+/// The first answer to `question` among `schema` and all it refers to or chooses from.
+pub(super) fn find<'a, T>(
+    root: &'a Value,
+    schema: &'a Value,
+    question: impl Fn(&'a Map<String, Value>) -> Option<T>,
+) -> Option<T> {
+    let mut left = MAX_DESCRIBED;
+    let mut open = vec![schema.as_object()?];
+    while let Some(schema) = open.pop() {
+        if let Some(answer) = question(schema) {
+            return Some(answer);
+        }
+        left = left.checked_sub(1)?;
+        open.extend(parts(root, schema));
+    }
+    None
+}
+
 /// What a schema refers to or chooses from.
-fn parts<'a>(
+pub(super) fn parts<'a>(
     root: &'a Value,
     schema: &'a Map<String, Value>,
 ) -> impl Iterator<Item = &'a Map<String, Value>> {
-    let referred = schema.get("$ref").and_then(Value::as_str).and_then(|r| resolve(root, r));
+    let referred = schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|r| resolve(root, r));
     referred
         .into_iter()
-        .chain(["oneOf", "anyOf", "allOf"].into_iter().flat_map(|key| list(schema, key)))
+        .chain(
+            ["oneOf", "anyOf", "allOf"]
+                .into_iter()
+                .flat_map(|key| list(schema, key)),
+        )
         .filter_map(Value::as_object)
 }
 
@@ -124,11 +171,11 @@ fn own_constants(schema: &Map<String, Value>) -> Vec<Value> {
 
 /// The constants a schema chooses from, if it takes nothing but constants.
 pub(super) fn constants(root: &Value, schema: &Value) -> Vec<Value> {
-    let mut found = Vec::new();
-    let only = schema
-        .as_object()
-        .is_some_and(|schema| collect_constants(root, schema, &mut found, &mut MAX_DESCRIBED.clone()));
-    if only { found } else { Vec::new() }
+    let (mut found, mut left) = (Vec::new(), MAX_DESCRIBED);
+    match schema.as_object() {
+        Some(schema) if collect_constants(root, schema, &mut found, &mut left) => found,
+        _ => Vec::new(),
+    }
 }
 
 fn collect_constants(
@@ -165,17 +212,30 @@ pub(super) fn tagged_choice<'a>(
 ) -> Option<&'a Value> {
     let members = value.as_object()?;
     choices.iter().find(|choice| {
-        let target = choice.get("$ref").and_then(Value::as_str).and_then(|r| resolve(root, r));
-        let properties = target.unwrap_or(choice).get("properties").and_then(Value::as_object);
-        let tags = properties.into_iter().flatten().filter_map(|(key, s)| Some((key, s.get("const")?)));
-        let mut matches = tags.map(|(key, constant)| members.get(key) == Some(constant)).peekable();
+        let target = choice
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|r| resolve(root, r));
+        let properties = target
+            .unwrap_or(choice)
+            .get("properties")
+            .and_then(Value::as_object);
+        let tags = properties
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, s)| Some((key, s.get("const")?)));
+        let mut matches = tags
+            .map(|(key, constant)| members.get(key) == Some(constant))
+            .peekable();
         matches.peek().is_some() && matches.all(|is_equal| is_equal)
     })
 }
 
 /// Whether an alternative is at all meant for values of this type.
 pub(super) fn may_hold(root: &Value, choice: &Value, value: &Value) -> bool {
-    let Some(choice) = choice.as_object() else { return false };
+    let Some(choice) = choice.as_object() else {
+        return false;
+    };
     let types = all_types(root, choice);
     types.is_empty() || types.iter().any(|name| is_of_type(value, name))
 }
@@ -200,7 +260,10 @@ fn format_range(schema: &Map<String, Value>) -> Option<(i128, i128)> {
 
 /// Whether a number keeps the bounds that a schema sets.
 pub(super) fn is_in_bounds(schema: &Map<String, Value>, value: &Value) -> bool {
-    let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+    let whole = value
+        .as_i64()
+        .map(i128::from)
+        .or_else(|| value.as_u64().map(i128::from));
     if let (Some(whole), Some((least, most))) = (whole, format_range(schema)) {
         if whole < least || whole > most {
             return false;
@@ -208,7 +271,10 @@ pub(super) fn is_in_bounds(schema: &Map<String, Value>, value: &Value) -> bool {
     }
     let order = |key: &str| {
         let bound = schema.get(key)?;
-        let bound_whole = bound.as_i64().map(i128::from).or_else(|| bound.as_u64().map(i128::from));
+        let bound_whole = bound
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| bound.as_u64().map(i128::from));
         match (whole, bound_whole) {
             (Some(whole), Some(bound)) => Some(whole.cmp(&bound)),
             _ => value.as_f64()?.partial_cmp(&bound.as_f64()?),
@@ -222,8 +288,8 @@ pub(super) fn is_in_bounds(schema: &Map<String, Value>, value: &Value) -> bool {
 
 /// What a schema wants, in words: "a whole number from 0 to 255", "one of `a`, `b`".
 pub(super) fn wanted(root: &Value, schema: &Map<String, Value>) -> String {
-    let mut words = Vec::new();
-    describe(root, schema, &mut words, &mut MAX_DESCRIBED.clone());
+    let (mut words, mut left) = (Vec::new(), MAX_DESCRIBED);
+    describe(root, schema, &mut words, &mut left);
     words.dedup();
     match words.as_slice() {
         [] => "a value".to_owned(),
@@ -238,7 +304,12 @@ fn describe(root: &Value, schema: &Map<String, Value>, words: &mut Vec<String>, 
     *left -= 1;
     let constants = own_constants(schema);
     if !constants.is_empty() {
-        words.extend(constants.iter().filter(|c| !c.is_null()).map(|c| format!("`{}`", plain(c))));
+        words.extend(
+            constants
+                .iter()
+                .filter(|c| !c.is_null())
+                .map(|c| format!("`{}`", plain(c))),
+        );
         return;
     }
     for name in own_types(schema) {
@@ -267,7 +338,11 @@ fn range(schema: &Map<String, Value>) -> String {
     let below = given("exclusiveMaximum");
     match (least, most) {
         (Some(least), Some(_)) if is_64_bit && !schema.contains_key("maximum") => {
-            if least.starts_with('-') { String::new() } else { format!(" of at least {least}") }
+            if least.starts_with('-') {
+                String::new()
+            } else {
+                format!(" of at least {least}")
+            }
         }
         (Some(least), Some(most)) => format!(" from {least} to {most}"),
         (Some(least), None) => format!(" of at least {least}"),

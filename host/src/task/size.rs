@@ -8,7 +8,9 @@
 pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     const WANTED: &str = "a whole number of bytes or a size such as `256MiB` or `1GB`";
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     if number.is_empty() {
         return Err(format!("wanted {WANTED}"));
@@ -24,11 +26,16 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
         "gib" => 1 << 30,
         "tib" => 1 << 40,
         "k" | "m" | "g" | "t" => {
-            return Err(format!("wanted {WANTED}; write the unit out (`MiB` or `MB`)"));
+            return Err(format!(
+                "wanted {WANTED}; write the unit out (`MiB` or `MB`)"
+            ));
         }
         _ => return Err(format!("wanted {WANTED}")),
     };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor));
     bytes.ok_or_else(|| "wanted a size below 16 EiB".to_owned())
 }
 
@@ -57,7 +64,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_size() {
-        for text in ["", "MiB", "-1", "1.5GiB", "256M", "1 ZiB", "99999999999999999999", "20000000TiB"] {
+        for text in [
+            "",
+            "MiB",
+            "-1",
+            "1.5GiB",
+            "256M",
+            "1 ZiB",
+            "99999999999999999999",
+            "20000000TiB",
+        ] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
         assert!(parse_bytes("256M").unwrap_err().contains("`MiB` or `MB`"));

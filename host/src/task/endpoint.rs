@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `PLUGIN:REST?key=value&key=value`, a source or sink on the command line.
+//!
+//! REST is the value of the option that the plugin's schema marks `x-positional`. Everything is
+//! percent-decoded after it is divided, so that `%3F`, `%26` and `%2C` are letters of a value.
+
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::env::Written;
+use super::fault::Fault;
+use super::nearest::quoted_list;
+use super::origin::Argument;
+use super::place::Place;
+use super::render::shorten;
+use super::{PluginTask, Side, options, pointer, secrets, shape, typed};
+
+/// What there is to know about the plugin of a name.
+pub type PluginLookup<'a> = &'a dyn Fn(&str) -> Result<PluginInfo>;
+
+/// How an endpoint is written.
+const FORM: &str = "write `PLUGIN:PATH?key=value`, for example `faiss:/data/a.index`";
+
+/// The source or sink in `text`, its options checked, and where they stand in it.
+pub(super) fn parse(
+    text: &str,
+    side: Side,
+    lookup: PluginLookup<'_>,
+) -> Result<(PluginTask, Argument)> {
+    let mut argument = Argument::new(side.argument(), text);
+    let (name, rest, query) = divide(text);
+    let name_place = argument.place((name, 0));
+    if !is_plugin_name(name) {
+        let message = format!(
+            "found `{}`, wanted the name of a plugin first",
+            shorten(name)
+        );
+        let error = Error::new(ErrorKind::Config, message).help(FORM);
+        return Err(argument.error_at(name_place, error));
+    }
+    let info = lookup(name).map_err(|error| argument.error_at(name_place, error))?;
+    argument
+        .options
+        .push(("plugin".to_owned(), None, name_place));
+    let schema = options::need_schema(side, &info).map_err(|fault| argument.error(fault, &[]))?;
+    let given = given(schema, name, rest, query, &argument)?;
+    argument.options.extend(
+        given
+            .iter()
+            .map(|option| option.places(&argument))
+            .collect::<Vec<_>>(),
+    );
+    let names: Map<_, _> = given
+        .iter()
+        .map(|option| (option.name.clone(), Value::Null))
+        .collect();
+    let hidden = secrets::pointers(Some(schema), &names, side.pointer());
+    let mut options = Map::new();
+    for option in given {
+        let value = option
+            .value(schema, side)
+            .map_err(|fault| argument.error(*fault, &hidden))?;
+        options.insert(option.name, value);
+    }
+    let plugin = PluginTask {
+        plugin: name.to_owned(),
+        options,
+    };
+    options::check(&plugin, side, &info, &Written::default())
+        .map_err(|fault| argument.error(fault, &hidden))?;
+    Ok((plugin, argument))
+}
+
+/// A part of the argument and the byte it starts at.
+type Piece<'a> = (&'a str, usize);
+
+/// Plugin name, REST and query.
+fn divide(text: &str) -> (&str, Option<Piece<'_>>, Option<Piece<'_>>) {
+    let name_end = text.find([':', '?']).unwrap_or(text.len());
+    let (name, after) = text.split_at(name_end);
+    let query_start = after.find('?').unwrap_or(after.len());
+    let (rest, query) = after.split_at(query_start);
+    let rest = rest.strip_prefix(':').map(|rest| (rest, name_end + 1));
+    let query = query
+        .strip_prefix('?')
+        .map(|query| (query, name_end + query_start + 1));
+    (name, rest.filter(|(rest, _)| !rest.is_empty()), query)
+}
+
+fn is_plugin_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// One option, as often as it is given.
+struct Given<'a> {
+    name: String,
+    /// `None` for REST.
+    key: Option<Piece<'a>>,
+    /// The values, not decoded yet.
+    values: Vec<Piece<'a>>,
+}
+
+/// The options in REST and query, each once, in their order.
+fn given<'a>(
+    schema: &Value,
+    plugin: &str,
+    rest: Option<Piece<'a>>,
+    query: Option<Piece<'a>>,
+    argument: &Argument,
+) -> Result<Vec<Given<'a>>> {
+    let mut given: Vec<Given<'a>> = Vec::new();
+    if let Some(rest) = rest {
+        let name = positional(schema).ok_or_else(|| {
+            let message = format!("the plugin `{plugin}` takes no path");
+            let error = Error::new(ErrorKind::Config, message).help(options_form(schema));
+            argument.error_at(argument.place(rest), error)
+        })?;
+        given.push(Given {
+            name,
+            key: None,
+            values: vec![rest],
+        });
+    }
+    let Some((query, mut start)) = query else {
+        return Ok(given);
+    };
+    for pair in query.split('&') {
+        let piece = (pair, start);
+        start += pair.len() + 1;
+        if pair.is_empty() {
+            continue;
+        }
+        let Some((key, value)) = pair.split_once('=') else {
+            let message = format!("the option `{}` has no value", shorten(pair));
+            let error = Error::new(ErrorKind::Config, message).help("write `key=value`");
+            return Err(argument.error_at(argument.place(piece), error));
+        };
+        let name = decode(key).map_err(|message| {
+            argument.error_at(
+                argument.place(piece),
+                Error::new(ErrorKind::Config, message).help(PLAIN),
+            )
+        })?;
+        let value = (value, piece.1 + key.len() + 1);
+        match given.iter_mut().find(|given| given.name == name) {
+            Some(given) => given.values.push(value),
+            None => given.push(Given {
+                name,
+                key: Some((key, piece.1)),
+                values: vec![value],
+            }),
+        }
+    }
+    Ok(given)
+}
+
+impl Given<'_> {
+    /// Name, place of the key, place of the value; of one that is given several times, the last.
+    fn places(&self, argument: &Argument) -> (String, Option<Place>, Place) {
+        let key = self.key.map(|key| argument.place(key));
+        let value = self
+            .values
+            .last()
+            .map_or(Place::in_line(0, 0), |value| argument.place(*value));
+        (self.name.clone(), key, value)
+    }
+
+    fn value(&self, schema: &Value, side: Side) -> Result<Value, Box<Fault>> {
+        let at = pointer::member(side.pointer(), &self.name);
+        let own = shape::find(schema, schema, |schema| {
+            schema.get("properties")?.get(&self.name)?.as_object()
+        });
+        let nothing = Map::new();
+        let own = own.unwrap_or(&nothing);
+        let has_commas = self.key.is_some() && typed::is_list(schema, own);
+        let mut texts = Vec::new();
+        for (value, _) in &self.values {
+            let parts = if has_commas {
+                value.split(',').collect()
+            } else {
+                vec![*value]
+            };
+            for part in parts {
+                let text = decode(part).map_err(|m| Fault::of_value(&at, m).help(PLAIN))?;
+                texts.push(text);
+            }
+        }
+        typed::value(schema, own, &texts).ok_or_else(|| {
+            let fault =
+                Fault::of_value(&at, "this option is given more than once, wanted one value");
+            Box::new(fault.help("only an option that takes a list may be repeated"))
+        })
+    }
+}
+
+/// The name of the option that REST stands for.
+fn positional(schema: &Value) -> Option<String> {
+    shape::find(schema, schema, |schema| {
+        let mut properties = schema.get("properties")?.as_object()?.iter();
+        let is_positional = |schema: &Value| schema.get("x-positional") == Some(&Value::Bool(true));
+        properties
+            .find(|(_, schema)| is_positional(schema))
+            .map(|(name, _)| name.clone())
+    })
+}
+
+fn options_form(schema: &Value) -> String {
+    let names = shape::find(schema, schema, |schema| {
+        schema.get("properties")?.as_object()
+    });
+    let names: Vec<&str> = names
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
+    match names.as_slice() {
+        [] => "leave away what stands after the name".to_owned(),
+        names => format!(
+            "write options as `?key=value`; there are {}",
+            quoted_list(names)
+        ),
+    }
+}
+
+/// How to write what is no percent code.
+const PLAIN: &str = "write `%25` for a plain `%`";
+
+fn decode(text: &str) -> Result<String, String> {
+    for (at, _) in text.match_indices('%') {
+        let code = text.get(at + 1..at + 3);
+        if !code.is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit())) {
+            return Err("found a `%` without two hexadecimal digits after it".to_owned());
+        }
+    }
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded
+        .map(|text| text.into_owned())
+        .map_err(|_| "the percent codes are not UTF-8 text".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn info(name: &str) -> Result<PluginInfo> {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "path": {
+                    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+                    "x-positional": true
+                },
+                "rows": {"type": "integer"},
+                "columns": {"type": "array", "items": {"type": "string"}},
+                "lossy": {"$ref": "#/$defs/Lossy"},
+                "pass": {"type": "string", "x-secret": true},
+            },
+            "required": ["path"],
+            "additionalProperties": false,
+            "$defs": {"Lossy": {"enum": ["refuse", "allow"]}},
+        });
+        let bare = json!({"type": "object", "properties": {"rows": {"type": "integer"}}});
+        let (source_options, sink_options) = match name {
+            "faiss" => (Some(schema), None),
+            "null" => (None, Some(bare)),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no plugin `{name}`"),
+                ));
+            }
+        };
+        let (version, summary, docs) = Default::default();
+        Ok(PluginInfo {
+            name: name.to_owned(),
+            version,
+            summary,
+            docs,
+            source_options,
+            sink_options,
+        })
+    }
+
+    fn source(text: &str) -> Result<Value> {
+        parse(text, Side::Source, &info).map(|(plugin, _)| Value::Object(plugin.options))
+    }
+
+    #[test]
+    fn options_are_decoded_and_typed_by_the_schema() {
+        let cases = [
+            ("faiss:/a%20b%3F.index", json!({"path": "/a b?.index"})),
+            ("faiss:/a,b=c:d&e", json!({"path": "/a,b=c:d&e"})),
+            (
+                "faiss:a?rows=7&lossy=allow",
+                json!({"path": "a", "rows": 7, "lossy": "allow"}),
+            ),
+            ("faiss?path=/a", json!({"path": "/a"})),
+            ("faiss:?path=a&path=b", json!({"path": ["a", "b"]})),
+            (
+                "faiss:a?columns=x,y%2Cz&columns=w&",
+                json!({"path": "a", "columns": ["x", "y,z", "w"]}),
+            ),
+            ("faiss:é?columns=", json!({"path": "é", "columns": [""]})),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(source(text).unwrap(), wanted, "{text}");
+        }
+        assert_eq!(
+            parse("null", Side::Sink, &info).unwrap().0.options,
+            Map::new()
+        );
+        assert_eq!(parse("null:", Side::Sink, &info).unwrap().0.plugin, "null");
+    }
+
+    #[test]
+    fn what_is_wrong_is_shown_under_the_argument() {
+        let cases = [
+            (
+                "/data/a.index",
+                0,
+                "found `/data/a.index`, wanted the name of a plugin first",
+            ),
+            ("", 0, "found ``, wanted the name of a plugin first"),
+            ("fais:a", 0, "there is no plugin `fais`"),
+            (
+                "null:a",
+                0,
+                "source.plugin: the plugin `null` does not read",
+            ),
+            ("faiss:é?lossi=allow", 8, "unknown key `lossi` in source"),
+            (
+                "faiss:a?lossy=alow",
+                14,
+                "source.lossy: found string \"alow\"",
+            ),
+            (
+                "faiss:a?rows=x",
+                13,
+                "source.rows: found string \"x\", wanted a whole number",
+            ),
+            (
+                "faiss:a?rows=1&rows=2",
+                20,
+                "source.rows: this option is given more than once",
+            ),
+            ("faiss:a?rows", 8, "the option `rows` has no value"),
+            (
+                "faiss:100%.index",
+                6,
+                "source.path: found a `%` without two",
+            ),
+            ("faiss:a?%FF=1", 8, "the percent codes are not UTF-8"),
+            ("faiss:?rows=1", 0, "`path` is missing in source"),
+        ];
+        for (text, caret, message) in cases {
+            let error = source(text).expect_err(text);
+            assert!(error.message().starts_with(message), "{text}: {error:?}");
+            assert_eq!(error.context_value("at"), Some("argument SRC"), "{text}");
+            let snippet = error.context_value("snippet").unwrap();
+            let found = snippet.lines().nth(1).and_then(|line| line.find('^'));
+            assert_eq!(found, Some(caret + 2), "{text}:\n{snippet}");
+        }
+        let error = parse("null:a", Side::Sink, &info).unwrap_err();
+        assert_eq!(error.message(), "the plugin `null` takes no path");
+        assert_eq!(
+            error.help_text(),
+            Some("write options as `?key=value`; there are `rows`")
+        );
+    }
+
+    #[test]
+    fn secrets_of_an_argument_are_not_shown() {
+        for text in [
+            "faiss:a?pass=hunter2&lossi=1",
+            "faiss:http://u:hunter2@h?x=1",
+            "faiss:a?password=hunter2",
+        ] {
+            let error = source(text).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_argument_makes_it_panic(text in "\\PC{0,30}", rest in "[?&=:%,a-f0-9é]{0,20}") {
+            let _ = source(&text);
+            let _ = source(&format!("faiss:{rest}"));
+        }
+
+        #[test]
+        fn any_path_comes_through_when_it_is_encoded(path in "\\PC{1,20}") {
+            use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+            let text = format!("faiss:{}", utf8_percent_encode(&path, NON_ALPHANUMERIC));
+            prop_assert_eq!(source(&text).map_err(|e| TestCaseError::fail(e.to_string()))?, json!({"path": path}));
+        }
+    }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tasks: what to move from where to where, as a YAML file or as two command-line arguments.
+//!
+//! A file goes through `file` (bytes to text), `yaml` (to one JSON value with `places`), `env`
+//! (variables), `check` (against the envelope's schema), `resolve` (what values mean). Plugin
+//! options are checked by [`Task::check_options`] when the plugin is known. Nothing here
+//! touches data, opens a plugin, prints or logs. What is wrong with a task is said with its
+//! place: context `at` (`task.yaml:3:7`) and `snippet` (the line and a caret).
+
+mod check;
+mod endpoint;
+mod env;
+mod fault;
+mod file;
+mod flags;
+mod glob;
+mod mapping;
+mod names;
+pub(crate) mod nearest;
+mod old;
+mod options;
+mod origin;
+mod place;
+mod places;
+mod pointer;
+mod raw;
+mod render;
+mod resolve;
+mod schema;
+mod secrets;
+mod select;
+mod shape;
+mod size;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod walk;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::path::Path;
+
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
+use serde_json::{Map, Value};
+
+pub use endpoint::PluginLookup;
+pub use mapping::{Mapping, TargetName};
+pub use milvusdm_plugin_api::Mode;
+pub use names::{DEFAULT_PARTITION, DatasetName};
+pub use raw::{ColumnConversion, Duplicates, IdConversion};
+pub use schema::schema;
+pub use select::{Selection, Unmatched};
+
+use env::Written;
+use origin::Origin;
+use place::Part;
+
+/// Memory for batches where the task says nothing.
+pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
+/// Least memory for batches.
+pub const MIN_MEMORY_BYTES: u64 = 16 << 20;
+
+/// What to move from where to where, checked but for the plugins' own options.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Where the data come from.
+    pub source: PluginTask,
+    /// Where the data go.
+    pub sink: PluginTask,
+    /// Which datasets are moved.
+    pub selection: Selection,
+    /// What they are called at the target.
+    pub mapping: Mapping,
+    /// Which conversions are allowed.
+    pub conversions: Conversions,
+    /// What to do where the target exists already.
+    pub mode: Mode,
+    /// Memory for all batches together.
+    pub memory_bytes: u64,
+    /// How many splits are read at once; `None` = chosen from the machine.
+    pub parallel: Option<NonZeroU16>,
+    origin: Origin,
+}
+
+/// A plugin and its options.
+#[derive(Clone, PartialEq)]
+pub struct PluginTask {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Its options, variables put in.
+    pub options: Map<String, Value>,
+}
+
+impl std::fmt::Debug for PluginTask {
+    /// Options may be secret, so that only their names are shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&String> = self.options.keys().collect();
+        f.debug_struct("PluginTask")
+            .field("plugin", &self.plugin)
+            .field("options", &names)
+            .finish()
+    }
+}
+
+/// Conversions that a task allows where the target can't hold the data as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Conversions {
+    /// What becomes of ids.
+    pub ids: Option<IdConversion>,
+    /// What becomes of rows with an id that was there before.
+    pub duplicates: Option<Duplicates>,
+    /// What becomes of columns, by name.
+    pub columns: BTreeMap<String, ColumnConversion>,
+}
+
+/// One of the two ends of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Where the data come from.
+    Source,
+    /// Where the data go.
+    Sink,
+}
+
+impl Side {
+    /// Its key in a task file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Sink => "sink",
+        }
+    }
+
+    fn pointer(self) -> &'static str {
+        match self {
+            Self::Source => "/source",
+            Self::Sink => "/sink",
+        }
+    }
+
+    /// What its argument is called on the command line.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Source => "SRC",
+            Self::Sink => "DST",
+        }
+    }
+
+    fn of_pointer(pointer: &str) -> Option<Self> {
+        let first = pointer::segments(pointer).next()?;
+        [Self::Source, Self::Sink]
+            .into_iter()
+            .find(|side| side.name() == first)
+    }
+}
+
+impl Task {
+    /// Reads a task file.
+    ///
+    /// # Errors
+    /// `NotFound`, `Denied`, `Io` if it can't be read; else as [`Task::parse`].
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::parse(&file::read(path)?, &file::shown_name(path))
+    }
+
+    /// Reads the text of a task file, which is called `name` in messages.
+    ///
+    /// # Errors
+    /// `Config` for whatever is wrong in it; `Unsupported` for a MilvusDM 1.0 task.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        resolve::task(text, name, &env::of_process)
+    }
+
+    /// Makes a task of two arguments of the form `PLUGIN:REST?key=value&key=value`: everything
+    /// is moved, under its own name, with the defaults of a task file. Their options are
+    /// checked.
+    ///
+    /// # Errors
+    /// `Config` for whatever is wrong in them; what `lookup` says of a plugin.
+    pub fn copy(source: &str, sink: &str, lookup: PluginLookup<'_>) -> Result<Self> {
+        let (source, source_argument) = endpoint::parse(source, Side::Source, lookup)?;
+        let (sink, sink_argument) = endpoint::parse(sink, Side::Sink, lookup)?;
+        Ok(Self {
+            source,
+            sink,
+            selection: Selection::default(),
+            mapping: Mapping::default(),
+            conversions: Conversions::default(),
+            mode: Mode::default(),
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            parallel: None,
+            origin: Origin::Arguments {
+                source: source_argument,
+                sink: sink_argument,
+            },
+        })
+    }
+
+    /// The plugin and options of one side.
+    pub fn endpoint(&self, side: Side) -> &PluginTask {
+        match side {
+            Side::Source => &self.source,
+            Side::Sink => &self.sink,
+        }
+    }
+
+    /// Checks the options of one side against what its plugin takes.
+    ///
+    /// # Errors
+    /// `Config` at the place of the option that is wrong; `Unsupported` if the plugin does not
+    /// have that side; `Plugin` if its schema can't be followed.
+    pub fn check_options(&self, side: Side, info: &PluginInfo) -> Result<()> {
+        let plugin = self.endpoint(side);
+        let nothing = Written::default();
+        let written = self.origin.written().unwrap_or(&nothing);
+        options::check(plugin, side, info, written).map_err(|fault| {
+            let schema = options::schema(side, info);
+            let hidden = secrets::pointers(schema, &plugin.options, side.pointer());
+            self.origin.error(fault, &hidden)
+        })
+    }
+
+    /// Gives an error of a plugin its place in the task: that of the option in its context
+    /// `option`, or of the whole side for a `Config` error without one. Any other error, which
+    /// is not about the task, gets the context `side`. An error that has its place stays.
+    pub fn locate(&self, side: Side, error: Error) -> Error {
+        if let Some(path) = error.context_value("option") {
+            let pointer = pointer::from_option_path(side.pointer(), path);
+            return self.origin.locate(&pointer, Part::Value, error, &[]);
+        }
+        if error.kind() == ErrorKind::Config {
+            return self.origin.locate(side.pointer(), Part::Key, error, &[]);
+        }
+        match error.context_value("side") {
+            Some(_) => error,
+            None => error.with("side", side.name()),
+        }
+    }
+
+    /// Gives an error its place: that of the value at a JSON pointer into the task, such as
+    /// [`Unmatched::pointer`] or `/sink/plugin`.
+    pub fn locate_pointer(&self, pointer: &str, error: Error) -> Error {
+        self.origin.locate(pointer, Part::Value, error, &[])
+    }
+
+    /// The texts that must be masked wherever something is shown: options that are marked
+    /// secret or named like a secret, and passwords in URIs. None is empty.
+    pub fn secrets(&self, source: &PluginInfo, sink: &PluginInfo) -> Vec<String> {
+        let mut texts = self.source.secrets(Side::Source, source);
+        texts.extend(self.sink.secrets(Side::Sink, sink));
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+}
+
+impl PluginTask {
+    /// Reads the argument of a command that only reads: `PLUGIN:REST?key=value&key=value`. Its
+    /// options are checked.
+    ///
+    /// # Errors
+    /// As [`Task::copy`].
+    pub fn parse_source(argument: &str, lookup: PluginLookup<'_>) -> Result<Self> {
+        endpoint::parse(argument, Side::Source, lookup).map(|(plugin, _)| plugin)
+    }
+
+    /// As [`Task::secrets`], of one side.
+    pub fn secrets(&self, side: Side, info: &PluginInfo) -> Vec<String> {
+        secrets::texts(options::schema(side, info), &self.options)
+    }
+}
+
+/// The size in bytes that `--memory` means: `256MiB`, `1GB`, `268435456`.
+///
+/// # Errors
+/// `Config` if it is no size, or less than [`MIN_MEMORY_BYTES`].
+pub fn parse_memory(text: &str) -> Result<u64> {
+    size::parse_bytes(text)
+        .map_err(|message| format!("found `{}`, {message}", render::shorten(text)))
+        .and_then(resolve::check_memory)
+        .map_err(|message| Error::new(ErrorKind::Config, format!("memory: {message}")))
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From the text of a task file to a checked [`Task`].
+//!
+//! The steps: YAML, variables, the envelope's schema, then what the values mean (sizes, globs,
+//! target names). Plugin options are checked later, when their plugin is known.
+
+use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+use super::env::{self, Lookup, Written};
+use super::fault::Fault;
+use super::mapping::{Mapping, Rule, Target};
+use super::names::Pattern;
+use super::origin::{self, FileOrigin, Origin};
+use super::place::Part;
+use super::raw::{RawConvert, RawMap, RawPlugin, RawRule, RawSize, RawTask, envelope_schema};
+use super::render::{self, shorten};
+use super::select::{MAX_GLOBS, Selection};
+use super::{Conversions, DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, PluginTask, Task};
+use super::{check, old, pointer, size, yaml};
+
+/// The task in `text`, a file that is called `name` in messages.
+pub(super) fn task(text: &str, name: &str, lookup: Lookup<'_>) -> Result<Task> {
+    let (mut document, places) = yaml::read(text).map_err(|refusal| {
+        let error = Error::new(ErrorKind::Config, refusal.message);
+        let error = match refusal.help {
+            Some(help) => error.help(help),
+            None => error,
+        };
+        origin::located(error, name, text, refusal.place, None)
+    })?;
+    let written = Written::default();
+    let mut file = FileOrigin {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        places,
+        written,
+    };
+    old::refuse(&document).map_err(|fault| file.error(fault))?;
+    refuse_empty(&document).map_err(|fault| file.error(fault))?;
+    file.written = env::interpolate(&mut document, lookup).map_err(|fault| file.error(fault))?;
+    name_null_plugins(&mut document, &file);
+    check::check(&envelope_schema(), &document, "", &file.written)
+        .map_err(|fault| file.error(fault))?;
+    let raw = deserialize(document).map_err(|fault| file.error(fault))?;
+    from_raw(raw, file)
+}
+
+fn refuse_empty(document: &Value) -> Result<(), Fault> {
+    if document.is_null() {
+        let message = "found nothing, wanted a mapping with `source` and `sink`";
+        return Err(Fault::of_value("", message));
+    }
+    Ok(())
+}
+
+/// YAML reads `plugin: null` as no value; the plugin of that name is meant. Where nothing at
+/// all is written, the plugin was forgotten, which must not send the data to nowhere.
+fn name_null_plugins(document: &mut Value, file: &FileOrigin) {
+    for at in ["/source/plugin", "/sink/plugin"] {
+        let Some(plugin) = document.pointer_mut(at).filter(|plugin| plugin.is_null()) else {
+            continue;
+        };
+        let place = file.places.find(at, Part::Value);
+        let line = render::line(&file.text, place.line)
+            .chars()
+            .skip(place.column - 1);
+        if line
+            .take(place.end_column.saturating_sub(place.column))
+            .eq("null".chars())
+        {
+            *plugin = Value::from("null");
+        }
+    }
+}
+
+/// The schema has been checked, so this fails only where schema and types differ.
+fn deserialize(document: Value) -> Result<RawTask, Fault> {
+    serde_path_to_error::deserialize(document).map_err(|error| {
+        let at = pointer::from_option_path("", &error.path().to_string());
+        Fault::of_value(&at, error.into_inner().to_string())
+    })
+}
+
+fn from_raw(raw: RawTask, file: FileOrigin) -> Result<Task> {
+    let written = &file.written;
+    let resolved = (|| {
+        let (include, exclude) = match &raw.select {
+            Some(select) => (select.include.as_deref(), select.exclude.as_deref()),
+            None => (None, None),
+        };
+        Ok((
+            Selection::new(include, exclude.unwrap_or_default(), written)?,
+            mapping(raw.map, written)?,
+            memory(raw.memory, written)?,
+            plugin(raw.source, "/source")?,
+            plugin(raw.sink, "/sink")?,
+        ))
+    })();
+    let (selection, mapping, memory_bytes, source, sink) =
+        resolved.map_err(|fault| file.error(fault))?;
+    Ok(Task {
+        source,
+        sink,
+        selection,
+        mapping,
+        conversions: conversions(raw.convert),
+        mode: raw.mode.unwrap_or_default(),
+        memory_bytes,
+        parallel: raw.parallel,
+        origin: Origin::File(file),
+    })
+}
+
+fn plugin(raw: RawPlugin, at: &str) -> Result<PluginTask, Fault> {
+    if raw.plugin.is_empty() {
+        let fault = Fault::of_value(&pointer::member(at, "plugin"), "found an empty name");
+        return Err(fault.help("`milvusdm plugins list` shows what there is"));
+    }
+    Ok(PluginTask {
+        plugin: raw.plugin,
+        options: raw.options,
+    })
+}
+
+pub(super) fn mapping(raw: Option<RawMap>, written: &Written) -> Result<Mapping, Fault> {
+    const AT: &str = "/map";
+    match raw {
+        None => Ok(Mapping::default()),
+        Some(RawMap::All(to)) => {
+            let to = Target::parse(&to).map_err(|m| Fault::of_value(AT, m))?;
+            let from = Pattern::everything();
+            let (written, pointer) = ("*".to_owned(), AT.to_owned());
+            Ok(Mapping::new(vec![Rule {
+                from,
+                to,
+                written,
+                pointer,
+                is_for_all: true,
+            }]))
+        }
+        Some(RawMap::Rules(rules)) if rules.is_empty() => {
+            let fault = Fault::of_value(AT, "found an empty list, wanted at least one rule");
+            Err(fault.help("leave `map` out to keep all names"))
+        }
+        Some(RawMap::Rules(rules)) => {
+            let indexed = rules.iter().enumerate();
+            let rules: Vec<Rule> = indexed
+                .map(|(index, raw)| rule(raw, pointer::element(AT, index), written))
+                .collect::<Result<_, _>>()?;
+            match rules
+                .iter()
+                .filter(|rule| rule.from.is_wild())
+                .nth(MAX_GLOBS)
+            {
+                None => Ok(Mapping::new(rules)),
+                Some(rule) => {
+                    let message = format!("found more than {MAX_GLOBS} globs");
+                    Err(Fault::of_value(&rule.pointer, message))
+                }
+            }
+        }
+    }
+}
+
+fn rule(raw: &RawRule, pointer: String, written: &Written) -> Result<Rule, Fault> {
+    let (from_at, to_at) = (
+        pointer::member(&pointer, "from"),
+        pointer::member(&pointer, "to"),
+    );
+    let from = Pattern::parse(&raw.from).map_err(|m| Fault::of_value(&from_at, m))?;
+    let to = Target::parse(&raw.to).map_err(|m| Fault::of_value(&to_at, m))?;
+    let written = shorten(written.get(&from_at).unwrap_or(&raw.from));
+    Ok(Rule {
+        from,
+        to,
+        written,
+        pointer,
+        is_for_all: false,
+    })
+}
+
+fn conversions(raw: Option<RawConvert>) -> Conversions {
+    match raw {
+        None => Conversions::default(),
+        Some(RawConvert {
+            ids,
+            duplicates,
+            columns,
+        }) => Conversions {
+            ids,
+            duplicates,
+            columns: columns.unwrap_or_default(),
+        },
+    }
+}
+
+fn memory(raw: Option<RawSize>, written: &Written) -> Result<u64, Fault> {
+    let bytes = match raw {
+        None => return Ok(DEFAULT_MEMORY_BYTES),
+        Some(RawSize::Bytes(bytes)) => bytes,
+        Some(RawSize::Text(text)) => size::parse_bytes(&text).map_err(|message| {
+            let shown = shorten(written.get("/memory").unwrap_or(&text));
+            Fault::of_value("/memory", format!("found `{shown}`, {message}"))
+        })?,
+    };
+    check_memory(bytes).map_err(|message| Fault::of_value("/memory", message))
+}
+
+/// `bytes`, if that is enough for a run.
+pub(super) fn check_memory(bytes: u64) -> Result<u64, String> {
+    if bytes < MIN_MEMORY_BYTES {
+        let (found, least) = (size::show_bytes(bytes), size::show_bytes(MIN_MEMORY_BYTES));
+        return Err(format!("found {found}, wanted at least {least}"));
+    }
+    Ok(bytes)
+}
