@@ -57,12 +57,18 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Header> {
     let is_trained = cursor.bool("`is_trained`")?;
     let number = cursor.i32("the metric")?;
     if dim == 0 || dim % 8 != 0 {
-        return Err(damaged(at, format!("a binary index of {dim} bits, expected a multiple of 8")));
+        return Err(damaged(
+            at,
+            format!("a binary index of {dim} bits, expected a multiple of 8"),
+        ));
     }
     if i64::from(code_bytes) != i64::from(dim / 8) {
         return Err(damaged(
             at + 4,
-            format!("the code size is {code_bytes}, expected {} for {dim} bits", dim / 8),
+            format!(
+                "the code size is {code_bytes}, expected {} for {dim} bits",
+                dim / 8
+            ),
         ));
     }
     let metric = Metric { number, arg: 0.0 };
@@ -72,7 +78,12 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Header> {
             format!("the metric number is {number}, expected 0 to 4 or 20 to 25"),
         ));
     }
-    Ok(Header { dim, ntotal, is_trained, metric })
+    Ok(Header {
+        dim,
+        ntotal,
+        is_trained,
+        metric,
+    })
 }
 
 fn body(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Body> {
@@ -100,17 +111,24 @@ fn body(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Body> {
             let header = node.header;
             graph::hnsw(cursor, &header, &mut node.facts)?;
             let storage = nested(cursor, node, depth)?;
-            Body::Over { storage: Box::new(storage) }
+            Body::Over {
+                storage: Box::new(storage),
+            }
         }
         b"IBMp" | b"IBM2" => {
             let inner = nested(cursor, node, depth)?;
             let ids = id_map(cursor, node)?;
-            Body::IdMap { inner: Box::new(inner), ids }
+            Body::IdMap {
+                inner: Box::new(inner),
+                ids,
+            }
         }
         b"IBFf" => {
-            let inner = index::parse(cursor, depth + 1)?;
+            let inner = index::parse_part(cursor, depth + 1)?;
             check_part(node, &inner, "float index")?;
-            Body::FromFloat { inner: Box::new(inner) }
+            Body::FromFloat {
+                inner: Box::new(inner),
+            }
         }
         b"IBHh" => buckets(cursor, node, code_bytes)?,
         _ => multi_hash(cursor, node, depth)?,
@@ -125,20 +143,17 @@ fn nested(cursor: &mut Cursor<'_>, node: &Node, depth: u32) -> Result<Node> {
 
 /// `null` stands for a missing binary index as well.
 fn parse_or_null(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
-    let mut peek = Cursor::new(cursor.file());
-    peek.skip(cursor.position(), "the index")?;
-    if peek.fourcc("an index' type code")?.0 == *b"null" {
+    if Cursor::at(cursor.file(), cursor.position())
+        .fourcc("an index' type code")?
+        .0
+        == *b"null"
+    {
         return index::parse(cursor, depth);
     }
     parse(cursor, depth)
 }
 
-fn inverted(
-    cursor: &mut Cursor<'_>,
-    node: &mut Node,
-    code_bytes: u64,
-    depth: u32,
-) -> Result<Body> {
+fn inverted(cursor: &mut Cursor<'_>, node: &mut Node, code_bytes: u64, depth: u32) -> Result<Body> {
     let nlist = cursor.u64("the number of lists")?;
     let nprobe = cursor.u64("nprobe")?;
     let quantizer = parse_or_null(cursor, depth + 1)?;
@@ -169,26 +184,17 @@ fn buckets(cursor: &mut Cursor<'_>, node: &mut Node, code_bytes: u64) -> Result<
     node.facts.push(("hash_bits", hash_bits.into()));
     node.facts.push(("buckets", buckets.into()));
     let at = cursor.position();
-    let mut rows = 0u64;
-    for bucket in 0..buckets {
-        let bucket_at = cursor.position();
-        let ids = cursor.vector(8, "a bucket's ids")?.count;
-        let codes = cursor.vector(1, "a bucket's vectors")?.count;
-        if ids.checked_mul(code_bytes) != Some(codes) {
-            return Err(damaged(
-                bucket_at,
-                format!("bucket {bucket} has {ids} ids, but {codes} bytes of vectors of {code_bytes} bytes"),
-            ));
-        }
-        rows = rows.saturating_add(ids);
-    }
-    if rows != node.header.ntotal {
+    let lists = invlists::buckets(cursor, buckets, code_bytes)?;
+    if lists.rows != node.header.ntotal {
         return Err(damaged(
             at,
-            format!("the buckets have {rows} vectors, expected {}", node.header.ntotal),
+            format!(
+                "the buckets have {} vectors, expected {}",
+                lists.rows, node.header.ntotal
+            ),
         ));
     }
-    Ok(Body::Buckets { at, buckets })
+    Ok(Body::Buckets(Box::new(lists)))
 }
 
 /// index_write.cpp `write_binary_multi_hash_map`.
@@ -198,8 +204,8 @@ fn multi_hash(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Bo
     let at = cursor.position();
     let tables = cursor.i32("the number of hash tables")?;
     cursor.i32("nflip")?;
-    let tables = u64::try_from(tables)
-        .map_err(|_| damaged(at, format!("{tables} hash tables can't be")))?;
+    let tables =
+        u64::try_from(tables).map_err(|_| damaged(at, format!("{tables} hash tables can't be")))?;
     for _ in 0..tables {
         cursor.i32("the bits of an id")?;
         cursor.u64("the number of hashes")?;
@@ -207,5 +213,7 @@ fn multi_hash(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Bo
     }
     node.facts.push(("hash_bits", hash_bits.into()));
     node.facts.push(("hash_tables", tables.into()));
-    Ok(Body::Over { storage: Box::new(storage) })
+    Ok(Body::Over {
+        storage: Box::new(storage),
+    })
 }

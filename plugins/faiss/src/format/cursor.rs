@@ -4,15 +4,17 @@
 //! Every length is checked against the bytes that are left before anything else is done with it,
 //! and nothing but a window of fixed size is ever held in memory.
 
+use std::fmt;
+
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-use super::read_at::{ReadAt, read_at};
+use super::read_at::ReadAt;
+use super::window::Window;
 
 /// Deepest nesting of indexes and transforms; Faiss itself stops at 50 (index_read.cpp).
 pub const MAX_DEPTH: u32 = 50;
 /// Most indexes and transforms in one file; real ones have fewer than twenty.
 const MAX_NODES: u32 = 10_000;
-const WINDOW_BYTES: usize = 16 << 10;
 
 /// A vector in the file: `count` elements of `elem_bytes` from `at` on (`WRITEVECTOR`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,15 +43,24 @@ pub fn damaged(offset: u64, message: impl Into<String>) -> Error {
 pub struct Cursor<'a> {
     file: &'a dyn ReadAt,
     position: u64,
-    window: Vec<u8>,
-    window_at: u64,
+    window: Window,
     nodes: u32,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the first byte.
     pub fn new(file: &'a dyn ReadAt) -> Self {
-        Self { file, position: 0, window: Vec::new(), window_at: 0, nodes: 0 }
+        Self::at(file, 0)
+    }
+
+    /// A cursor at a byte.
+    pub fn at(file: &'a dyn ReadAt, position: u64) -> Self {
+        Self {
+            file,
+            position,
+            window: Window::default(),
+            nodes: 0,
+        }
     }
 
     /// Where the next byte is read.
@@ -88,10 +99,13 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn truncated(&self, wanted: impl std::fmt::Display, what: &str) -> Error {
+    fn truncated(&self, wanted: impl fmt::Display, what: &(impl fmt::Display + ?Sized)) -> Error {
         damaged(
             self.position,
-            format!("the file ends inside {what}: wanted {wanted} bytes, {} are left", self.left()),
+            format!(
+                "the file ends inside {what}: wanted {wanted} bytes, {} are left",
+                self.left()
+            ),
         )
         .help("the file is cut short or damaged; copy it again from where it was written")
     }
@@ -100,7 +114,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// `Format` if fewer are left.
-    pub fn skip(&mut self, bytes: u64, what: &str) -> Result<u64> {
+    pub fn skip(&mut self, bytes: u64, what: &(impl fmt::Display + ?Sized)) -> Result<u64> {
         let start = self.position;
         if bytes > self.left() {
             return Err(self.truncated(bytes, what));
@@ -118,7 +132,11 @@ impl<'a> Cursor<'a> {
             .checked_mul(elem_bytes)
             .ok_or_else(|| self.truncated(format_args!("{count} x {elem_bytes}"), what))?;
         let at = self.skip(bytes, what)?;
-        Ok(Span { at, count, elem_bytes })
+        Ok(Span {
+            at,
+            count,
+            elem_bytes,
+        })
     }
 
     /// Passes over a counted vector (io_macros.h `WRITEVECTOR`).
@@ -143,25 +161,10 @@ impl<'a> Cursor<'a> {
             return Err(self.truncated(N, what));
         }
         let mut bytes = [0; N];
-        if let Some(found) = self.windowed(N) {
-            bytes.copy_from_slice(found);
-        } else {
-            let length = self.left().min(WINDOW_BYTES as u64) as usize;
-            self.window.resize(length, 0);
-            self.window_at = self.position;
-            if let Err(error) = read_at(self.file, self.position, &mut self.window, what) {
-                self.window.clear();
-                return Err(error);
-            }
-            bytes.copy_from_slice(self.windowed(N).ok_or_else(|| self.truncated(N, what))?);
-        }
+        self.window
+            .read(self.file, self.position, &mut bytes, what)?;
         self.position += N as u64;
         Ok(bytes)
-    }
-
-    fn windowed(&self, bytes: usize) -> Option<&[u8]> {
-        let start = usize::try_from(self.position.checked_sub(self.window_at)?).ok()?;
-        self.window.get(start..start.checked_add(bytes)?)
     }
 
     /// One byte.
@@ -252,11 +255,11 @@ mod tests {
 
     #[test]
     fn values_are_read_across_the_window() {
-        let mut file = vec![0; WINDOW_BYTES - 3];
+        let mut file = vec![0; 1021];
         file.extend(7u64.to_le_bytes());
         let mut cursor = Cursor::new(&file);
         cursor.u8("byte").unwrap();
-        cursor.skip(WINDOW_BYTES as u64 - 4, "zeros").unwrap();
+        cursor.skip(1020, "zeros").unwrap();
         assert_eq!(cursor.u64("seven").unwrap(), 7);
         assert_eq!(cursor.left(), 0);
         assert!(cursor.u8("end").is_err());

@@ -5,7 +5,7 @@
 use milvusdm_plugin_api::Result;
 
 use super::cursor::{Cursor, Span, damaged};
-use super::index::{check_dimension, check_part, dimension, ntotal, parse};
+use super::index::{check_dimension, check_part, dimension, ntotal, parse_part};
 use super::node::{Body, Codec, Header, Metric, Node};
 use super::quantizer::{AdditiveKind, additive, product, scalar};
 use super::{graph, transform};
@@ -70,10 +70,13 @@ pub fn body(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<()> 
             Body::Flat { codes }
         }
         b"IxMp" | b"IxM2" => {
-            let inner = parse(cursor, depth + 1)?;
+            let inner = parse_part(cursor, depth + 1)?;
             let ids = id_map(cursor, node)?;
             check_part(node, &inner, "index")?;
-            Body::IdMap { inner: Box::new(inner), ids }
+            Body::IdMap {
+                inner: Box::new(inner),
+                ids,
+            }
         }
         b"IxRF" | b"IxRP" => refine(cursor, node, depth)?,
         b"IxPT" => pre_transform(cursor, node, depth)?,
@@ -94,7 +97,10 @@ pub fn id_map(cursor: &mut Cursor<'_>, node: &Node) -> Result<Span> {
     if ids.count != node.header.ntotal {
         return Err(damaged(
             at,
-            format!("the id map has {} ids, expected {}", ids.count, node.header.ntotal),
+            format!(
+                "the id map has {} ids, expected {}",
+                ids.count, node.header.ntotal
+            ),
         ));
     }
     Ok(ids)
@@ -115,7 +121,12 @@ pub fn panorama(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<()> {
     let ntotal = ntotal(cursor)?;
     let is_trained = cursor.bool("`is_trained`")?;
     node.class = class;
-    node.header = Header { dim, ntotal, is_trained, metric };
+    node.header = Header {
+        dim,
+        ntotal,
+        is_trained,
+        metric,
+    };
     check_dimension(dim, ntotal, node.at)?;
     if levels == 0 || batch == 0 {
         return Err(damaged(
@@ -139,7 +150,11 @@ pub fn panorama(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<()> {
     cursor.vector(4, "the partial norms")?;
     node.facts.push(("levels", levels.into()));
     node.facts.push(("batch", batch.into()));
-    node.body = Body::FlatPanorama { levels, batch, codes };
+    node.body = Body::FlatPanorama {
+        levels,
+        batch,
+        codes,
+    };
     Ok(())
 }
 
@@ -147,11 +162,16 @@ fn over(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Body> {
     let header = node.header;
     match &node.fourcc.0 {
         b"IHfP" => {
-            node.facts.push(("levels", cursor.u64("the number of levels")?.into()));
+            node.facts
+                .push(("levels", cursor.u64("the number of levels")?.into()));
             cursor.vector(4, "the partial norms")?;
         }
-        b"IHNc" => cursor.skip(1 + 1 + 4, "the settings of the graph").map(|_| ())?,
-        b"IHc2" => cursor.skip(1 + 1 + 4 + 4, "the settings of the graph").map(|_| ())?,
+        b"IHNc" => cursor
+            .skip(1 + 1 + 4, "the settings of the graph")
+            .map(|_| ())?,
+        b"IHc2" => cursor
+            .skip(1 + 1 + 4 + 4, "the settings of the graph")
+            .map(|_| ())?,
         [b'I', b'N', b'S', _] => {
             cursor.skip(4 + 1 + 4 * 4, "the settings of the graph")?;
         }
@@ -162,26 +182,27 @@ fn over(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Body> {
         [b'I', b'N', b'N', _] => graph::nn_descent(cursor, &mut node.facts)?,
         _ => graph::hnsw(cursor, &header, &mut node.facts)?,
     }
-    let storage = parse(cursor, depth + 1)?;
+    let storage = parse_part(cursor, depth + 1)?;
     if &node.fourcc.0 == b"IHNr" {
         cursor.skip(1, "the settings of the graph")?;
     }
     check_part(node, &storage, "storage")?;
-    Ok(Body::Over { storage: Box::new(storage) })
+    Ok(Body::Over {
+        storage: Box::new(storage),
+    })
 }
 
 fn refine(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Body> {
-    let base = parse(cursor, depth + 1)?;
-    if super::unreadable::is_opaque(&base) {
-        // What follows can't be found.
-        let why = "begins with an index whose end is not known";
-        return Ok(Body::Unreadable { why, parts: vec![base] });
-    }
-    let refine = parse(cursor, depth + 1)?;
-    node.facts.push(("k_factor", f64::from(cursor.f32("k_factor")?).into()));
+    let base = parse_part(cursor, depth + 1)?;
+    let refine = parse_part(cursor, depth + 1)?;
+    node.facts
+        .push(("k_factor", f64::from(cursor.f32("k_factor")?).into()));
     check_part(node, &base, "base index")?;
     check_part(node, &refine, "refine index")?;
-    Ok(Body::Refine { base: Box::new(base), refine: Box::new(refine) })
+    Ok(Body::Refine {
+        base: Box::new(base),
+        refine: Box::new(refine),
+    })
 }
 
 fn pre_transform(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<Body> {
@@ -200,13 +221,16 @@ fn pre_transform(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result
         if transform.dim_in != dim {
             return Err(damaged(
                 transform.at,
-                format!("a {} takes {} dimensions, but gets {dim}", transform.class, transform.dim_in),
+                format!(
+                    "a {} takes {} dimensions, but gets {dim}",
+                    transform.class, transform.dim_in
+                ),
             ));
         }
         dim = transform.dim_out;
         chain.push(transform);
     }
-    let inner = parse(cursor, depth + 1)?;
+    let inner = parse_part(cursor, depth + 1)?;
     let is_null = matches!(inner.body, Body::Null);
     if !is_null && (inner.header.ntotal != node.header.ntotal || inner.header.dim != dim) {
         return Err(damaged(
@@ -217,11 +241,19 @@ fn pre_transform(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result
             ),
         ));
     }
-    Ok(Body::PreTransform { chain, inner: Box::new(inner) })
+    Ok(Body::PreTransform {
+        chain,
+        inner: Box::new(inner),
+    })
 }
 
 fn codes(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<Body> {
-    let Header { dim, is_trained, ntotal, .. } = node.header;
+    let Header {
+        dim,
+        is_trained,
+        ntotal,
+        ..
+    } = node.header;
     let (codec, code_bytes) = match &node.fourcc.0 {
         b"IxSQ" => {
             let quantizer = scalar(cursor, dim, is_trained)?;
@@ -251,7 +283,10 @@ fn codes(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<Body> {
     if ntotal.checked_mul(code_bytes) != Some(codes.count) {
         return Err(damaged(
             at,
-            format!("found {} bytes of codes, expected {ntotal} of {code_bytes} bytes", codes.count),
+            format!(
+                "found {} bytes of codes, expected {ntotal} of {code_bytes} bytes",
+                codes.count
+            ),
         ));
     }
     if matches!(&node.fourcc.0, b"IxPo" | b"IxPq") {
@@ -261,11 +296,20 @@ fn codes(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<Body> {
         // Old versions wrote 0 where they meant L2 (index_read.cpp).
         node.header.metric = Metric::L2;
     }
-    Ok(Body::Codes { codec, code_bytes, codes })
+    Ok(Body::Codes {
+        codec,
+        code_bytes,
+        codes,
+    })
 }
 
 fn fast_scan(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<Body> {
-    let Header { dim, is_trained, ntotal, .. } = node.header;
+    let Header {
+        dim,
+        is_trained,
+        ntotal,
+        ..
+    } = node.header;
     let quantizer = product(cursor, dim, is_trained)?;
     let at = cursor.position();
     cursor.i32("implem")?;
@@ -293,5 +337,9 @@ fn fast_scan(cursor: &mut Cursor<'_>, node: &mut Node) -> Result<Body> {
         }
     }
     node.facts.push(("block_rows", block_rows.into()));
-    Ok(Body::FastScan { quantizer, block_rows, codes })
+    Ok(Body::FastScan {
+        quantizer,
+        block_rows,
+        codes,
+    })
 }

@@ -22,7 +22,10 @@ pub fn hnsw(cursor: &mut Cursor<'_>, header: &Header, facts: &mut Facts) -> Resu
     if levels.count != header.ntotal {
         return Err(damaged(
             at,
-            format!("the graph has {} nodes, the index {} vectors", levels.count, header.ntotal),
+            format!(
+                "the graph has {} nodes, the index {} vectors",
+                levels.count, header.ntotal
+            ),
         ));
     }
     cursor.vector(8, "the offsets of the graph")?;
@@ -34,8 +37,7 @@ pub fn hnsw(cursor: &mut Cursor<'_>, header: &Header, facts: &mut Facts) -> Resu
     cursor.i32("upper_beam")?;
     if cumulated.count >= 2 {
         // Level 0 has twice as many neighbours as the others (HNSW.cpp `set_default_probas`).
-        let mut table = Cursor::new(cursor.file());
-        table.skip(cumulated.at, "the index")?;
+        let mut table = Cursor::at(cursor.file(), cumulated.at);
         let first = table.i32("the neighbours by level")?;
         let second = table.i32("the neighbours by level")?;
         if first == 0 && second > 0 {

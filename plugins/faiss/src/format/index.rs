@@ -21,7 +21,12 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
         fourcc,
         at,
         class: "no index",
-        header: Header { dim: 0, ntotal: 0, is_trained: true, metric: Metric::L2 },
+        header: Header {
+            dim: 0,
+            ntotal: 0,
+            is_trained: true,
+            metric: Metric::L2,
+        },
         is_binary: false,
         facts: Vec::new(),
         body: Body::Null,
@@ -29,7 +34,7 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
     match &fourcc.0 {
         b"null" => return Ok(node),
         b"IxFP" | b"IxFp" => flat::panorama(cursor, &mut node)?,
-        b"IxLa" => unreadable::lattice(cursor, &mut node)?,
+        code if unreadable::class(code).is_some() => unreadable::body(cursor, &mut node, depth)?,
         _ => {
             if !is_known(&fourcc.0) {
                 return Err(unknown(fourcc, at, depth > 0));
@@ -42,23 +47,36 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
 }
 
 fn is_known(code: &[u8; 4]) -> bool {
-    flat::CLASSES.iter().chain(ivf::CLASSES).chain(unreadable::CLASSES).any(|(c, _)| *c == code)
+    flat::CLASSES
+        .iter()
+        .chain(ivf::CLASSES)
+        .any(|(c, _)| *c == code)
+}
+
+/// Reads an index behind which something else follows.
+///
+/// # Errors
+/// As [`parse`]; `Unsupported` if it can't be known where it ends.
+pub fn parse_part(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
+    let node = parse(cursor, depth)?;
+    unreadable::check_end_known(&node)?;
+    Ok(node)
 }
 
 fn body(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<()> {
     let code = node.fourcc.0;
     let class = |classes: &[(&[u8; 4], &'static str)]| {
-        classes.iter().find(|(c, _)| **c == code).map(|(_, name)| *name)
+        classes
+            .iter()
+            .find(|(c, _)| **c == code)
+            .map(|(_, name)| *name)
     };
     if let Some(name) = class(flat::CLASSES) {
         node.class = name;
         flat::body(cursor, node, depth)
-    } else if let Some(name) = class(ivf::CLASSES) {
-        node.class = name;
-        ivf::body(cursor, node, depth)
     } else {
-        node.class = class(unreadable::CLASSES).unwrap_or("unknown");
-        unreadable::body(cursor, node, depth)
+        node.class = class(ivf::CLASSES).unwrap_or("unknown");
+        ivf::body(cursor, node, depth)
     }
 }
 
@@ -83,7 +101,12 @@ pub fn header(cursor: &mut Cursor<'_>) -> Result<Header> {
         metric.arg = cursor.f32("the metric's argument")?;
     }
     check_dimension(dim, ntotal, cursor.position())?;
-    Ok(Header { dim, ntotal, is_trained, metric })
+    Ok(Header {
+        dim,
+        ntotal,
+        is_trained,
+        metric,
+    })
 }
 
 /// A dimension.
@@ -92,12 +115,15 @@ pub fn header(cursor: &mut Cursor<'_>) -> Result<Header> {
 /// `Format` outside of 0 to 2^20.
 pub fn dimension(cursor: &mut Cursor<'_>) -> Result<u32> {
     let found = cursor.i32("the dimension")?;
-    u32::try_from(found).ok().filter(|d| *d <= MAX_DIM).ok_or_else(|| {
-        damaged(
-            cursor.position() - 4,
-            format!("the dimension is {found}, expected 0 to {MAX_DIM}"),
-        )
-    })
+    u32::try_from(found)
+        .ok()
+        .filter(|d| *d <= MAX_DIM)
+        .ok_or_else(|| {
+            damaged(
+                cursor.position() - 4,
+                format!("the dimension is {found}, expected 0 to {MAX_DIM}"),
+            )
+        })
 }
 
 /// A number of vectors.
@@ -107,7 +133,10 @@ pub fn dimension(cursor: &mut Cursor<'_>) -> Result<u32> {
 pub fn ntotal(cursor: &mut Cursor<'_>) -> Result<u64> {
     let found = cursor.i64("the number of vectors")?;
     u64::try_from(found).map_err(|_| {
-        damaged(cursor.position() - 8, format!("the number of vectors is {found}, expected 0 or more"))
+        damaged(
+            cursor.position() - 8,
+            format!("the number of vectors is {found}, expected 0 or more"),
+        )
     })
 }
 
@@ -117,7 +146,10 @@ pub fn ntotal(cursor: &mut Cursor<'_>) -> Result<u64> {
 /// `Format` if there are.
 pub fn check_dimension(dim: u32, ntotal: u64, at: u64) -> Result<()> {
     if dim == 0 && ntotal > 0 {
-        return Err(damaged(at, format!("{ntotal} vectors of dimension 0 can't be")));
+        return Err(damaged(
+            at,
+            format!("{ntotal} vectors of dimension 0 can't be"),
+        ));
     }
     Ok(())
 }

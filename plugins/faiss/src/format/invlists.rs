@@ -74,6 +74,11 @@ pub enum ListTable {
         /// Bytes of a block.
         block_bytes: u64,
     },
+    /// Bucket after bucket ids (counted), codes (counted).
+    Buckets {
+        /// Offset of the first bucket.
+        data_at: u64,
+    },
     /// In a second file.
     OnDisk {
         /// Offset of the entries: size, capacity, offset.
@@ -99,8 +104,7 @@ pub enum ListTable {
 pub fn parse(cursor: &mut Cursor<'_>, nlist: u64, code_bytes: Option<u64>) -> Result<Lists> {
     let at = cursor.position();
     let fourcc = cursor.fourcc("the inverted lists' type code")?;
-    let mut lists =
-        Lists { fourcc, at, nlist, code_bytes: 0, rows: 0, used: 0, table: ListTable::Absent };
+    let mut lists = Lists::empty(fourcc, at, nlist);
     if &fourcc.0 == b"il00" {
         return Ok(lists);
     }
@@ -138,11 +142,25 @@ pub fn parse(cursor: &mut Cursor<'_>, nlist: u64, code_bytes: Option<u64>) -> Re
 }
 
 impl Lists {
+    fn empty(fourcc: Fourcc, at: u64, nlist: u64) -> Self {
+        Self {
+            fourcc,
+            at,
+            nlist,
+            code_bytes: 0,
+            rows: 0,
+            used: 0,
+            table: ListTable::Absent,
+        }
+    }
+
     fn count(&mut self, rows: u64, at: u64) -> Result<()> {
-        self.rows = self
-            .rows
-            .checked_add(rows)
-            .ok_or_else(|| damaged(at, "the sizes of the inverted lists add up to more than 2^64"))?;
+        self.rows = self.rows.checked_add(rows).ok_or_else(|| {
+            damaged(
+                at,
+                "the sizes of the inverted lists add up to more than 2^64",
+            )
+        })?;
         self.used += u64::from(rows > 0);
         Ok(())
     }
@@ -156,15 +174,17 @@ fn walk_sizes(
     list_bytes: impl Fn(u64) -> Option<u64>,
 ) -> Result<()> {
     let pair = u64::from(sizes.elem_bytes == 16);
-    let mut table = Cursor::new(cursor.file());
-    table.skip(sizes.at, "the index")?;
+    let mut table = Cursor::at(cursor.file(), sizes.at);
     let mut next_list = 0;
     for _ in 0..sizes.count {
         let at = table.position();
         if pair == 1 {
             let list = table.u64("a list number")?;
             if list >= lists.nlist {
-                return Err(damaged(at, format!("list number {list} of {} lists", lists.nlist)));
+                return Err(damaged(
+                    at,
+                    format!("list number {list} of {} lists", lists.nlist),
+                ));
             }
             if list < next_list {
                 return Err(damaged(
@@ -177,9 +197,15 @@ fn walk_sizes(
         let rows = table.u64("a list's size")?;
         lists.count(rows, at)?;
         let bytes = list_bytes(rows).ok_or_else(|| {
-            damaged(at, format!("a list of {rows} vectors is larger than any file"))
+            damaged(
+                at,
+                format!("a list of {rows} vectors is larger than any file"),
+            )
         })?;
-        cursor.skip(bytes, &format!("an inverted list of {rows} vectors (its size is at offset {at})"))?;
+        cursor.skip(
+            bytes,
+            &format_args!("an inverted list of {rows} vectors (its size is at offset {at})"),
+        )?;
     }
     Ok(())
 }
@@ -192,7 +218,10 @@ fn array(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
             let sizes = full_sizes(cursor, lists)?;
             let data_at = cursor.position();
             walk_sizes(cursor, lists, sizes, |rows| rows.checked_mul(row_bytes))?;
-            lists.table = ListTable::Full { sizes_at: sizes.at, data_at };
+            lists.table = ListTable::Full {
+                sizes_at: sizes.at,
+                data_at,
+            };
         }
         b"sprs" => {
             let at = cursor.position();
@@ -200,13 +229,24 @@ fn array(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
             if numbers.count % 2 != 0 {
                 return Err(damaged(
                     at,
-                    format!("expected pairs of list and size, found {} numbers", numbers.count),
+                    format!(
+                        "expected pairs of list and size, found {} numbers",
+                        numbers.count
+                    ),
                 ));
             }
-            let pairs = Span { at: numbers.at, count: numbers.count / 2, elem_bytes: 16 };
+            let pairs = Span {
+                at: numbers.at,
+                count: numbers.count / 2,
+                elem_bytes: 16,
+            };
             let data_at = cursor.position();
             walk_sizes(cursor, lists, pairs, |rows| rows.checked_mul(row_bytes))?;
-            lists.table = ListTable::Sparse { pairs_at: pairs.at, pairs: pairs.count, data_at };
+            lists.table = ListTable::Sparse {
+                pairs_at: pairs.at,
+                pairs: pairs.count,
+                data_at,
+            };
         }
         _ => {
             return Err(damaged(
@@ -230,7 +270,10 @@ fn full_sizes(cursor: &mut Cursor<'_>, lists: &Lists) -> Result<Span> {
     if sizes.count != lists.nlist {
         return Err(damaged(
             at,
-            format!("found sizes of {} lists, expected {}", sizes.count, lists.nlist),
+            format!(
+                "found sizes of {} lists, expected {}",
+                sizes.count, lists.nlist
+            ),
         ));
     }
     Ok(sizes)
@@ -240,7 +283,10 @@ fn full_sizes(cursor: &mut Cursor<'_>, lists: &Lists) -> Result<Span> {
 pub fn panorama_list_bytes(rows: u64, code_bytes: u64, levels: u64, batch: u64) -> Option<u64> {
     let padded = rows.div_ceil(batch).checked_mul(batch)?;
     let norms = padded.checked_mul(levels.checked_add(1)?)?.checked_mul(4)?;
-    padded.checked_mul(code_bytes)?.checked_add(rows.checked_mul(8)?)?.checked_add(norms)
+    padded
+        .checked_mul(code_bytes)?
+        .checked_add(rows.checked_mul(8)?)?
+        .checked_add(norms)
 }
 
 fn panorama(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
@@ -268,7 +314,12 @@ fn panorama(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
     walk_sizes(cursor, lists, sizes, |rows| {
         panorama_list_bytes(rows, code_bytes, levels, batch)
     })?;
-    lists.table = ListTable::Panorama { sizes_at: sizes.at, data_at, levels, batch };
+    lists.table = ListTable::Panorama {
+        sizes_at: sizes.at,
+        data_at,
+        levels,
+        batch,
+    };
     Ok(())
 }
 
@@ -298,7 +349,11 @@ fn blocks(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
         }
         lists.count(ids.count, at)?;
     }
-    lists.table = ListTable::Blocks { data_at, block_rows, block_bytes };
+    lists.table = ListTable::Blocks {
+        data_at,
+        block_rows,
+        block_bytes,
+    };
     Ok(())
 }
 
@@ -308,11 +363,13 @@ fn on_disk(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
     if entries.count != lists.nlist {
         return Err(damaged(
             at,
-            format!("found {} on-disk lists, expected {}", entries.count, lists.nlist),
+            format!(
+                "found {} on-disk lists, expected {}",
+                entries.count, lists.nlist
+            ),
         ));
     }
-    let mut table = Cursor::new(cursor.file());
-    table.skip(entries.at, "the index")?;
+    let mut table = Cursor::at(cursor.file(), entries.at);
     for list in 0..entries.count {
         let at = table.position();
         let rows = table.u64("a list's size")?;
@@ -333,12 +390,23 @@ fn on_disk(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
     if name.count > MAX_NAME_BYTES {
         return Err(damaged(
             at,
-            format!("the name of the file of lists has {} bytes, expected at most {MAX_NAME_BYTES}", name.count),
+            format!(
+                "the name of the file of lists has {} bytes, expected at most {MAX_NAME_BYTES}",
+                name.count
+            ),
         ));
     }
     let mut file_name = vec![0; name.count as usize];
-    super::read_at::read_at(cursor.file(), name.at, &mut file_name, "the name of the file of lists")?;
-    lists.table = ListTable::OnDisk { entries_at: entries.at, file_name };
+    super::read_at::read_at(
+        cursor.file(),
+        name.at,
+        &mut file_name,
+        "the name of the file of lists",
+    )?;
+    lists.table = ListTable::OnDisk {
+        entries_at: entries.at,
+        file_name,
+    };
     Ok(())
 }
 
@@ -348,15 +416,7 @@ fn on_disk(cursor: &mut Cursor<'_>, lists: &mut Lists) -> Result<()> {
 /// `Format` if they don't fit into the file.
 pub fn counted_ids(cursor: &mut Cursor<'_>, nlist: u64) -> Result<Lists> {
     let at = cursor.position();
-    let mut lists = Lists {
-        fourcc: Fourcc(*b"    "),
-        at,
-        nlist,
-        code_bytes: 0,
-        rows: 0,
-        used: 0,
-        table: ListTable::Absent,
-    };
+    let mut lists = Lists::empty(Fourcc(*b"    "), at, nlist);
     for _ in 0..nlist {
         let list_at = cursor.position();
         let ids = cursor.vector(8, "a list's ids")?;
@@ -375,8 +435,7 @@ pub fn counted_codes(
     code_bytes: u64,
     elem_bytes: u64,
 ) -> Result<()> {
-    let mut ids = Cursor::new(cursor.file());
-    ids.skip(lists.at, "the index")?;
+    let mut ids = Cursor::at(cursor.file(), lists.at);
     let codes_at = cursor.position();
     for list in 0..lists.nlist {
         let at = cursor.position();
@@ -393,6 +452,36 @@ pub fn counted_codes(
         }
     }
     lists.code_bytes = code_bytes;
-    lists.table = ListTable::Counted { ids_at: lists.at, codes_at, elem_bytes };
+    lists.table = ListTable::Counted {
+        ids_at: lists.at,
+        codes_at,
+        elem_bytes,
+    };
     Ok(())
+}
+
+/// Passes over the buckets of a binary hash index, which are lists in all but name.
+///
+/// # Errors
+/// `Format` if a bucket's codes don't fit its ids, or the file.
+pub fn buckets(cursor: &mut Cursor<'_>, buckets: u64, code_bytes: u64) -> Result<Lists> {
+    let data_at = cursor.position();
+    let mut lists = Lists::empty(Fourcc(*b"    "), data_at, buckets);
+    lists.code_bytes = code_bytes;
+    for bucket in 0..buckets {
+        let at = cursor.position();
+        let ids = cursor.vector(8, "a bucket's ids")?.count;
+        let codes = cursor.vector(1, "a bucket's vectors")?.count;
+        if ids.checked_mul(code_bytes) != Some(codes) {
+            return Err(damaged(
+                at,
+                format!(
+                    "bucket {bucket} has {ids} ids, but {codes} bytes of vectors of {code_bytes} bytes"
+                ),
+            ));
+        }
+        lists.count(ids, at)?;
+    }
+    lists.table = ListTable::Buckets { data_at };
+    Ok(lists)
 }

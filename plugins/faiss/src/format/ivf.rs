@@ -6,7 +6,7 @@ use milvusdm_plugin_api::Result;
 use serde_json::Value;
 
 use super::cursor::{Cursor, damaged};
-use super::index::parse;
+use super::index::parse_part;
 use super::invlists::{self, ListTable, Lists, OLD_PANORAMA_BATCH};
 use super::node::{Body, Codec, Header, Ivf, Node};
 use super::quantizer::{AdditiveKind, additive, product, scalar};
@@ -52,8 +52,7 @@ pub fn ivf_header(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Resul
     let nprobe = cursor.u64("nprobe")?;
     node.facts.push(("nlist", nlist.into()));
     node.facts.push(("nprobe", nprobe.into()));
-    let quantizer = parse(cursor, depth + 1)?;
-    super::unreadable::check_end_known(&quantizer)?;
+    let quantizer = parse_part(cursor, depth + 1)?;
     if quantizer.header.dim != node.header.dim && !matches!(quantizer.body, Body::Null) {
         return Err(damaged(
             quantizer.at,
@@ -64,9 +63,15 @@ pub fn ivf_header(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Resul
         ));
     }
     let is_old = node.fourcc.0.starts_with(b"Iv");
-    let ids = is_old.then(|| invlists::counted_ids(cursor, nlist)).transpose()?;
+    let ids = is_old
+        .then(|| invlists::counted_ids(cursor, nlist))
+        .transpose()?;
     direct_map(cursor)?;
-    Ok(IvfHeader { nlist, quantizer, ids })
+    Ok(IvfHeader {
+        nlist,
+        quantizer,
+        ids,
+    })
 }
 
 /// Passes over a direct map (index_write.cpp `write_direct_map`).
@@ -101,7 +106,8 @@ pub fn body(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Result<()> 
         b"IwPf" => fast_scan(cursor, node, header)?,
         _ => additive_lists(cursor, node, header)?,
     };
-    node.facts.push(("lists", Value::from(ivf.lists.fourcc.to_string().trim())));
+    node.facts
+        .push(("lists", Value::from(ivf.lists.fourcc.to_string().trim())));
     node.facts.push(("vectors_in_lists", ivf.lists.rows.into()));
     node.facts.push(("lists_in_use", ivf.lists.used.into()));
     node.body = Body::Ivf(Box::new(ivf));
@@ -126,7 +132,11 @@ fn lists(
 }
 
 fn flat(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Result<Ivf> {
-    let IvfHeader { nlist, quantizer, ids } = header;
+    let IvfHeader {
+        nlist,
+        quantizer,
+        ids,
+    } = header;
     let mut instances = None;
     let mut batch = None;
     match &node.fourcc.0 {
@@ -141,7 +151,11 @@ fn flat(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Result<I
             }
             let pairs = numbers.count / 2;
             node.facts.push(("duplicates", pairs.into()));
-            instances = Some(super::Span { at: numbers.at, count: pairs, elem_bytes: 16 });
+            instances = Some(super::Span {
+                at: numbers.at,
+                count: pairs,
+                elem_bytes: 16,
+            });
         }
         b"IwPn" => {
             cursor.u64("the number of levels")?;
@@ -154,7 +168,13 @@ fn flat(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Result<I
         _ => {}
     }
     let elem_bytes = if &node.fourcc.0 == b"IvFl" { 4 } else { 1 };
-    let lists = lists(cursor, nlist, ids, u64::from(node.header.dim) * 4, elem_bytes)?;
+    let lists = lists(
+        cursor,
+        nlist,
+        ids,
+        u64::from(node.header.dim) * 4,
+        elem_bytes,
+    )?;
     match (batch, &lists.table) {
         (None, ListTable::Full { .. } | ListTable::Sparse { .. } | ListTable::OnDisk { .. })
         | (None, ListTable::Counted { .. })
@@ -166,7 +186,10 @@ fn flat(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Result<I
         _ => {
             return Err(damaged(
                 lists.at,
-                format!("lists of the type `{}` don't belong to an {}", lists.fourcc, node.class),
+                format!(
+                    "lists of the type `{}` don't belong to an {}",
+                    lists.fourcc, node.class
+                ),
             ));
         }
     }
@@ -181,18 +204,35 @@ fn flat(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Result<I
 }
 
 fn scalar_lists(cursor: &mut Cursor<'_>, node: &Node, header: IvfHeader) -> Result<Ivf> {
-    let IvfHeader { nlist, quantizer, ids } = header;
+    let IvfHeader {
+        nlist,
+        quantizer,
+        ids,
+    } = header;
     let sq = scalar(cursor, node.header.dim, node.header.is_trained)?;
     let code_bytes = cursor.u64("the code size")?;
     let by_residual = &node.fourcc.0 != b"IwSq" || cursor.bool("`by_residual`")?;
     let lists = lists(cursor, nlist, ids, code_bytes, 1)?;
     let codec = Codec::Scalar(sq);
-    Ok(Ivf { quantizer, codec, by_residual, lists, instances: None, refinement: None })
+    Ok(Ivf {
+        quantizer,
+        codec,
+        by_residual,
+        lists,
+        instances: None,
+        refinement: None,
+    })
 }
 
 fn product_lists(cursor: &mut Cursor<'_>, node: &Node, header: IvfHeader) -> Result<Ivf> {
-    let Header { dim, is_trained, .. } = node.header;
-    let IvfHeader { nlist, quantizer, ids } = header;
+    let Header {
+        dim, is_trained, ..
+    } = node.header;
+    let IvfHeader {
+        nlist,
+        quantizer,
+        ids,
+    } = header;
     let by_residual = cursor.bool("`by_residual`")?;
     let code_bytes = cursor.u64("the code size")?;
     let pq = product(cursor, dim, is_trained)?;
@@ -217,11 +257,20 @@ fn product_lists(cursor: &mut Cursor<'_>, node: &Node, header: IvfHeader) -> Res
         refinement = Some((pq, codes));
     }
     let codec = Codec::Product(pq);
-    Ok(Ivf { quantizer, codec, by_residual, lists, instances: None, refinement })
+    Ok(Ivf {
+        quantizer,
+        codec,
+        by_residual,
+        lists,
+        instances: None,
+        refinement,
+    })
 }
 
 fn fast_scan(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Result<Ivf> {
-    let Header { dim, is_trained, .. } = node.header;
+    let Header {
+        dim, is_trained, ..
+    } = node.header;
     let at = cursor.position();
     let by_residual = cursor.bool("`by_residual`")?;
     let code_bytes = cursor.u64("the code size")?;
@@ -230,7 +279,11 @@ fn fast_scan(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Res
     cursor.skip(4 + 8, "the search settings")?;
     let pq = product(cursor, dim, is_trained)?;
     let lists = invlists::parse(cursor, header.nlist, None)?;
-    if let ListTable::Blocks { block_rows: rows, block_bytes, .. } = lists.table
+    if let ListTable::Blocks {
+        block_rows: rows,
+        block_bytes,
+        ..
+    } = lists.table
         && is_trained
     {
         let fits = u64::try_from(block_rows) == Ok(rows)
@@ -249,14 +302,26 @@ fn fast_scan(cursor: &mut Cursor<'_>, node: &mut Node, header: IvfHeader) -> Res
         }
         node.facts.push(("block_rows", rows.into()));
     }
-    let lists = Lists { code_bytes, ..lists };
+    let lists = Lists {
+        code_bytes,
+        ..lists
+    };
     let codec = Codec::Product(pq);
     let quantizer = header.quantizer;
-    Ok(Ivf { quantizer, codec, by_residual, lists, instances: None, refinement: None })
+    Ok(Ivf {
+        quantizer,
+        codec,
+        by_residual,
+        lists,
+        instances: None,
+        refinement: None,
+    })
 }
 
 fn additive_lists(cursor: &mut Cursor<'_>, node: &Node, header: IvfHeader) -> Result<Ivf> {
-    let Header { dim, is_trained, .. } = node.header;
+    let Header {
+        dim, is_trained, ..
+    } = node.header;
     let code_bytes = cursor.u64("the code size")?;
     let kind = match &node.fourcc.0 {
         b"IwRQ" => AdditiveKind::Residual,
@@ -270,5 +335,12 @@ fn additive_lists(cursor: &mut Cursor<'_>, node: &Node, header: IvfHeader) -> Re
     let lists = invlists::parse(cursor, header.nlist, Some(code_bytes))?;
     let codec = Codec::Additive(quantizer);
     let quantizer = header.quantizer;
-    Ok(Ivf { quantizer, codec, by_residual, lists, instances: None, refinement: None })
+    Ok(Ivf {
+        quantizer,
+        codec,
+        by_residual,
+        lists,
+        instances: None,
+        refinement: None,
+    })
 }

@@ -16,6 +16,7 @@ pub mod quantizer;
 pub mod read_at;
 pub mod transform;
 pub mod unreadable;
+pub mod window;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
@@ -38,8 +39,11 @@ pub struct Parsed {
 /// `Format` for damaged files, `Unsupported` for type codes that are not known.
 pub fn parse(file: &dyn ReadAt) -> Result<Parsed> {
     if file.is_empty() {
-        return Err(Error::new(ErrorKind::Format, "the file is empty, expected a Faiss index")
-            .with("offset", 0));
+        return Err(Error::new(
+            ErrorKind::Format,
+            "the file is empty, expected a Faiss index",
+        )
+        .with("offset", 0));
     }
     let mut cursor = Cursor::new(file);
     let mut start = Cursor::new(file);
@@ -49,13 +53,19 @@ pub fn parse(file: &dyn ReadAt) -> Result<Parsed> {
         index::parse(&mut cursor, 0)?
     };
     if matches!(root.body, Body::Null) {
-        return Err(Error::new(ErrorKind::Unsupported, "the file says that it holds no index (`null`)")
-            .with("offset", 0));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "the file says that it holds no index (`null`)",
+        )
+        .with("offset", 0));
     }
     // What follows a class whose end is not known is part of it.
-    let trailing_bytes =
-        if root.find(&|n| unreadable::is_opaque(n).then_some(())).is_some() { 0 } else { cursor.left() };
-    Ok(Parsed { root, trailing_bytes })
+    let is_end_known = unreadable::check_end_known(&root).is_ok();
+    let trailing_bytes = if is_end_known { cursor.left() } else { 0 };
+    Ok(Parsed {
+        root,
+        trailing_bytes,
+    })
 }
 
 /// An error for a type code that is not known.
@@ -65,7 +75,10 @@ fn unknown(fourcc: Fourcc, at: u64, nested: bool) -> Error {
     } else {
         "is this a file that `faiss.write_index` or `faiss.write_index_binary` wrote?"
     };
-    Error::new(ErrorKind::Unsupported, format!("no Faiss index begins with the type code `{fourcc}`"))
-        .with("offset", at)
-        .help(help)
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("no Faiss index begins with the type code `{fourcc}`"),
+    )
+    .with("offset", at)
+    .help(help)
 }

@@ -40,9 +40,15 @@ pub struct Metric {
 
 impl Metric {
     /// Squared Euclidean distance.
-    pub const L2: Self = Self { number: 1, arg: 0.0 };
+    pub const L2: Self = Self {
+        number: 1,
+        arg: 0.0,
+    };
     /// Inner product.
-    pub const INNER_PRODUCT: Self = Self { number: 0, arg: 0.0 };
+    pub const INNER_PRODUCT: Self = Self {
+        number: 0,
+        arg: 0.0,
+    };
 
     /// Faiss' name and the canonical one, `None` for a number that Faiss does not have.
     pub fn names(self) -> Option<(&'static str, &'static str)> {
@@ -165,13 +171,8 @@ pub enum Body {
         /// Holds the floats.
         inner: Box<Node>,
     },
-    /// Buckets of ids and bit vectors, one after the other.
-    Buckets {
-        /// Offset of the first.
-        at: u64,
-        /// How many.
-        buckets: u64,
-    },
+    /// Buckets of ids and bit vectors.
+    Buckets(Box<Lists>),
     /// A coarse quantizer whose centroids are combinations, not stored one by one.
     Combined(Combined),
     /// A class that vectors can't be read from.
@@ -180,6 +181,8 @@ pub enum Body {
         why: &'static str,
         /// Its parts, where they are known.
         parts: Vec<Node>,
+        /// Whether what follows it in the file can be found.
+        is_end_known: bool,
     },
 }
 
@@ -249,17 +252,5 @@ impl Node {
             text = format!("{text}({})", inner.join(","));
         }
         text
-    }
-
-    /// The first node of that kind on the way down to the vectors.
-    pub fn find<'a, T>(&'a self, pick: &dyn Fn(&'a Node) -> Option<T>) -> Option<T> {
-        pick(self).or_else(|| match &self.body {
-            Body::IdMap { inner, .. }
-            | Body::PreTransform { inner, .. }
-            | Body::FromFloat { inner } => inner.find(pick),
-            Body::Over { storage } => storage.find(pick),
-            Body::Refine { base, .. } => base.find(pick),
-            _ => None,
-        })
     }
 }

@@ -102,7 +102,12 @@ pub fn scalar(cursor: &mut Cursor<'_>, dim: u32, is_trained: bool) -> Result<Sca
             format!("the scalar quantizer has {found} dimensions, the index {dim}"),
         ));
     }
-    Ok(Scalar { kind, dim: found, code_bytes, trained })
+    Ok(Scalar {
+        kind,
+        dim: found,
+        code_bytes,
+        trained,
+    })
 }
 
 /// Reads a product quantizer.
@@ -115,13 +120,22 @@ pub fn product(cursor: &mut Cursor<'_>, dim: u32, is_trained: bool) -> Result<Pr
     let parts = cursor.u64("the product quantizer's parts")?;
     let bits = cursor.u64("the product quantizer's bits")?;
     let centroids = cursor.vector(4, "the product quantizer's centroids")?;
-    let product = Product { dim: found, parts, bits, centroids };
+    let product = Product {
+        dim: found,
+        parts,
+        bits,
+        centroids,
+    };
     if !is_trained {
         return Ok(product);
     }
-    let shape = format!("a product quantizer of {found} dimensions in {parts} parts of {bits} bits");
+    let shape =
+        format!("a product quantizer of {found} dimensions in {parts} parts of {bits} bits");
     if found != u64::from(dim) {
-        return Err(damaged(at, format!("{shape}, but the index has {dim} dimensions")));
+        return Err(damaged(
+            at,
+            format!("{shape}, but the index has {dim} dimensions"),
+        ));
     }
     if parts == 0 || parts > MAX_PARTS || found % parts != 0 || bits == 0 || bits > MAX_BITS {
         return Err(damaged(at, format!("{shape} can't be")));
@@ -129,7 +143,11 @@ pub fn product(cursor: &mut Cursor<'_>, dim: u32, is_trained: bool) -> Result<Pr
     if centroids.count != found << bits {
         return Err(damaged(
             at,
-            format!("{shape} has {} numbers of centroids, expected {}", centroids.count, found << bits),
+            format!(
+                "{shape} has {} numbers of centroids, expected {}",
+                centroids.count,
+                found << bits
+            ),
         ));
     }
     Ok(product)
@@ -183,10 +201,17 @@ fn check_additive(quantizer: &Additive, dim: u32, at: u64) -> Result<()> {
     if quantizer.dim != u64::from(dim) {
         return Err(damaged(
             at,
-            format!("the quantizer has {} dimensions, the index {dim}", quantizer.dim),
+            format!(
+                "the quantizer has {} dimensions, the index {dim}",
+                quantizer.dim
+            ),
         ));
     }
-    let dims: u64 = quantizer.splits.iter().map(|(dim, _)| *dim).fold(0, u64::saturating_add);
+    let dims: u64 = quantizer
+        .splits
+        .iter()
+        .map(|(dim, _)| *dim)
+        .fold(0, u64::saturating_add);
     let parts: usize = quantizer.splits.iter().map(|(_, parts)| *parts).sum();
     if dims != quantizer.dim || parts != quantizer.bits.len() || parts == 0 {
         return Err(damaged(
@@ -208,7 +233,10 @@ fn check_additive(quantizer: &Additive, dim: u32, at: u64) -> Result<()> {
     if quantizer.codebooks.count != wanted {
         return Err(damaged(
             at,
-            format!("found codebooks of {} numbers, expected {wanted}", quantizer.codebooks.count),
+            format!(
+                "found codebooks of {} numbers, expected {wanted}",
+                quantizer.codebooks.count
+            ),
         ));
     }
     Ok(())
@@ -220,16 +248,26 @@ fn additive_base(cursor: &mut Cursor<'_>, old: bool) -> Result<Additive> {
     let parts = cursor.u64("the quantizer's parts")?;
     let counts = cursor.vector(8, "the bits of each part")?;
     if parts > MAX_PARTS || counts.count != parts {
-        return Err(damaged(at, format!("{parts} parts with {} counts of bits can't be", counts.count)));
+        return Err(damaged(
+            at,
+            format!(
+                "{parts} parts with {} counts of bits can't be",
+                counts.count
+            ),
+        ));
     }
     let mut bits = Vec::new();
-    let mut table = Cursor::new(cursor.file());
-    table.skip(counts.at, "the index")?;
+    let mut table = Cursor::at(cursor.file(), counts.at);
     for part in 0..parts {
         let count = table.u64("the bits of a part")?;
-        let count = u8::try_from(count).ok().filter(|b| u64::from(*b) <= MAX_BITS && *b > 0);
+        let count = u8::try_from(count)
+            .ok()
+            .filter(|b| u64::from(*b) <= MAX_BITS && *b > 0);
         bits.push(count.ok_or_else(|| {
-            damaged(counts.at + part * 8, format!("the bits of a part must be 1 to {MAX_BITS}"))
+            damaged(
+                counts.at + part * 8,
+                format!("the bits of a part must be 1 to {MAX_BITS}"),
+            )
         })?);
     }
     cursor.bool("the quantizer's `is_trained`")?;
@@ -255,16 +293,29 @@ fn additive_base(cursor: &mut Cursor<'_>, old: bool) -> Result<Additive> {
         _ => return Err(damaged(at, format!("the unknown search type {search}"))),
     };
     let splits = vec![(dim, bits.len())];
-    Ok(Additive { name: "additive", dim, bits, codebooks, splits, norm_bits })
+    Ok(Additive {
+        name: "additive",
+        dim,
+        bits,
+        codebooks,
+        splits,
+        norm_bits,
+    })
 }
 
 fn residual_tail(cursor: &mut Cursor<'_>) -> Result<()> {
-    cursor.skip(8, "the residual quantizer's settings").map(|_| ())
+    cursor
+        .skip(8, "the residual quantizer's settings")
+        .map(|_| ())
 }
 
 /// K, train_iters, encode_ils_iters, train_ils_iters, icm_iters: u64; p, lambd: f32;
 /// chunk_size: u64; random_seed: i32; nperts: u64; update_codebooks_with_double: bool.
 fn local_search_tail(cursor: &mut Cursor<'_>) -> Result<()> {
-    cursor.skip(5 * 8 + 4 + 4 + 8 + 4 + 8 + 1, "the local search quantizer's settings").map(|_| ())
+    cursor
+        .skip(
+            5 * 8 + 4 + 4 + 8 + 4 + 8 + 1,
+            "the local search quantizer's settings",
+        )
+        .map(|_| ())
 }
-

@@ -4,16 +4,17 @@
 //!
 //! It must not cache, and must not allocate by a length that it was not given a buffer for.
 
-use std::fs::File;
+use std::fmt;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use milvusdm_plugin_api::{Error, ErrorKind, Result, Services};
 use rustix::fs::OFlags;
 
 /// Bytes that are read by position; reading moves no cursor, so threads share one.
-pub trait ReadAt: Send + Sync {
+pub trait ReadAt: Send + Sync + fmt::Debug {
     /// Length in bytes, as it was when the file was opened.
     fn len(&self) -> u64;
 
@@ -27,6 +28,22 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// `UnexpectedEof` past the end, else what the system says.
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+
+    /// Asks whether the run is to stop; long walks over the bytes do so at every read.
+    ///
+    /// # Errors
+    /// `Cancelled` if so.
+    fn check_cancelled(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Asks whether the bytes are still those that were opened.
+    ///
+    /// # Errors
+    /// `Format` if they are not.
+    fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl ReadAt for Vec<u8> {
@@ -44,59 +61,103 @@ impl ReadAt for Vec<u8> {
     }
 }
 
+/// What tells a file from another, or from itself after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mtime: i64,
+    mtime_nsec: i64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            mtime: metadata.mtime(),
+            mtime_nsec: metadata.mtime_nsec(),
+        }
+    }
+}
+
 /// A regular file, opened read-only.
 #[derive(Debug)]
 pub struct IndexFile {
     file: File,
-    length: u64,
+    path: PathBuf,
+    stamp: Stamp,
+    services: Services,
 }
 
 impl IndexFile {
-    /// Opens a regular file; links are followed only if `follow_links`.
+    /// Opens a regular file; a link is followed only if `follow_links`.
     ///
     /// # Errors
     /// `NotFound`, `Denied`, `Io`; `Unsupported` for anything but a regular file.
-    pub fn open(path: &Path, follow_links: bool) -> Result<Self> {
+    pub fn open(path: &Path, follow_links: bool, services: &Services) -> Result<Self> {
         // NONBLOCK: opening a FIFO must not wait for a writer; it means nothing to a regular file.
         let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         if !follow_links {
             flags |= OFlags::NOFOLLOW;
         }
+        let failed = |doing: &str, e: &io::Error| Error::io(doing, e).with("file", path.display());
         let file = File::options()
             .read(true)
             .custom_flags(flags.bits() as i32)
             .open(path)
-            .map_err(|e| Error::io("can't open the file for reading", &e).with("file", path.display()))?;
+            .map_err(|e| failed("can't open the file for reading", &e))?;
         let metadata = file
             .metadata()
-            .map_err(|e| Error::io("can't examine the file", &e).with("file", path.display()))?;
+            .map_err(|e| failed("can't examine the file", &e))?;
         if !metadata.is_file() {
-            let found = if metadata.is_dir() { "a directory" } else { "a device, pipe or socket" };
-            return Err(Error::new(ErrorKind::Unsupported, format!("expected a regular file, found {found}"))
-                .with("file", path.display()));
+            let found = match metadata.is_dir() {
+                true => "a directory",
+                false => "a device, pipe or socket",
+            };
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("expected a regular file, found {found}"),
+            )
+            .with("file", path.display()));
         }
-        Ok(Self { file, length: metadata.len() })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            stamp: Stamp::of(&metadata),
+            services: services.clone(),
+        })
     }
 
-    /// Changes when the file's content does: size, time of change, inode, and a hash of both ends.
+    /// What tells it from another file.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The path that it was opened under.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Changes when the file's content does: size, time of change, and a hash of both ends. The
+    /// same for a copy that kept its time.
     ///
     /// # Errors
     /// `Io` where the ends can't be read.
     pub fn fingerprint(&self) -> Result<String> {
         const END_BYTES: u64 = 64 << 10;
-        let metadata =
-            self.file.metadata().map_err(|e| Error::io("can't examine the file", &e))?;
-        let end_bytes = self.length.min(END_BYTES);
+        let end_bytes = self.stamp.size.min(END_BYTES);
         let mut ends = vec![0; 2 * end_bytes as usize];
         let (first, last) = ends.split_at_mut(end_bytes as usize);
         read_at(self, 0, first, "the first bytes")?;
-        read_at(self, self.length - end_bytes, last, "the last bytes")?;
+        read_at(self, self.stamp.size - end_bytes, last, "the last bytes")?;
         Ok(format!(
-            "size={} mtime={}.{:09} inode={} ends={:016x}",
-            metadata.len(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
-            metadata.ino(),
+            "size={} mtime={}.{:09} ends={:016x}",
+            self.stamp.size,
+            self.stamp.mtime,
+            self.stamp.mtime_nsec,
             xxhash_rust::xxh3::xxh3_64(&ends)
         ))
     }
@@ -104,19 +165,43 @@ impl IndexFile {
 
 impl ReadAt for IndexFile {
     fn len(&self) -> u64 {
-        self.length
+        self.stamp.size
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(buf, offset)
     }
+
+    fn check_cancelled(&self) -> Result<()> {
+        self.services.check_cancelled()
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        let metadata = self.file.metadata().map_err(|e| {
+            Error::io("can't examine the file", &e).with("file", self.path.display())
+        })?;
+        if Stamp::of(&metadata) == self.stamp {
+            return Ok(());
+        }
+        Err(changed()
+            .with("file", self.path.display())
+            .with("found", format_args!("{} bytes", metadata.len()))
+            .with("expected", format_args!("{} bytes", self.stamp.size)))
+    }
+}
+
+/// An error for a file that is not what it was.
+pub fn changed() -> Error {
+    Error::new(ErrorKind::Format, "the file changed while it was read")
+        .help("let its writer finish, then run the task again")
 }
 
 /// [`ReadAt::read_exact_at`] with the error said in the project's terms.
 ///
 /// # Errors
-/// `Format` if the bytes are not there, `Io` if the system can't read them.
+/// `Format` if the bytes are not there, `Io` if the system can't read them, `Cancelled`.
 pub fn read_at(file: &dyn ReadAt, offset: u64, buf: &mut [u8], what: &str) -> Result<()> {
+    file.check_cancelled()?;
     file.read_exact_at(offset, buf).map_err(|e| {
         if e.kind() == io::ErrorKind::UnexpectedEof {
             Error::new(
@@ -131,12 +216,49 @@ pub fn read_at(file: &dyn ReadAt, offset: u64, buf: &mut [u8], what: &str) -> Re
     })
 }
 
-/// Reads one little-endian `u64` by position.
-///
-/// # Errors
-/// As [`read_at`].
-pub fn u64_at(file: &dyn ReadAt, offset: u64, what: &str) -> Result<u64> {
-    let mut bytes = [0; 8];
-    read_at(file, offset, &mut bytes, what)?;
-    Ok(u64::from_le_bytes(bytes))
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_grows_or_shrinks_is_noticed() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"some bytes").unwrap();
+        let open = IndexFile::open(file.path(), false, &Services::detached()).unwrap();
+        open.check_unchanged().unwrap();
+        file.as_file().set_len(4).unwrap();
+        let error = open.check_unchanged().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format);
+        assert_eq!(error.context_value("found"), Some("4 bytes"));
+        let mut buf = [0; 8];
+        let error = read_at(&open, 0, &mut buf, "everything").unwrap_err();
+        assert!(
+            error.to_string().contains("ends inside everything"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let services = Services::detached();
+        let error = IndexFile::open(folder.path(), true, &services).unwrap_err();
+        assert!(error.to_string().contains("a directory"), "{error}");
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let error = IndexFile::open(&fifo, true, &services).unwrap_err();
+        assert!(error.to_string().contains("pipe"), "{error}");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        assert!(IndexFile::open(&link, false, &services).is_err());
+    }
 }

@@ -106,13 +106,23 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Transform> {
                 format!("a vector transform of the unknown type `{fourcc}`"),
             )
             .with("offset", at)
-            .help("if a newer Faiss wrote the file, this version of the plugin does not know it yet"));
+            .help(
+                "if a newer Faiss wrote the file, this version of the plugin does not know it yet",
+            ));
         }
     };
     let dim_in = dimension(cursor, "a transform's input dimension")?;
     let dim_out = dimension(cursor, "a transform's output dimension")?;
     let is_trained = cursor.bool("a transform's `is_trained`")?;
-    let transform = Transform { fourcc, at, class, dim_in, dim_out, is_trained, action };
+    let transform = Transform {
+        fourcc,
+        at,
+        class,
+        dim_in,
+        dim_out,
+        is_trained,
+        action,
+    };
     if is_trained {
         transform.check()?;
     }
@@ -121,16 +131,25 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Transform> {
 
 fn dimension(cursor: &mut Cursor<'_>, what: &str) -> Result<u32> {
     let found = cursor.i32(what)?;
-    u32::try_from(found).ok().filter(|d| *d <= MAX_DIM).ok_or_else(|| {
-        damaged(cursor.position() - 4, format!("{what} is {found}, expected 0 to {MAX_DIM}"))
-    })
+    u32::try_from(found)
+        .ok()
+        .filter(|d| *d <= MAX_DIM)
+        .ok_or_else(|| {
+            damaged(
+                cursor.position() - 4,
+                format!("{what} is {found}, expected 0 to {MAX_DIM}"),
+            )
+        })
 }
 
 fn linear(cursor: &mut Cursor<'_>) -> Result<Action> {
     let has_bias = cursor.bool("`have_bias` of a linear transform")?;
     let matrix = cursor.vector(4, "the matrix of a linear transform")?;
     let bias = cursor.vector(4, "the bias of a linear transform")?;
-    Ok(Action::Linear { matrix, bias: has_bias.then_some(bias) })
+    Ok(Action::Linear {
+        matrix,
+        bias: has_bias.then_some(bias),
+    })
 }
 
 fn pca(cursor: &mut Cursor<'_>, fourcc: Fourcc) -> Result<Action> {
@@ -159,13 +178,21 @@ impl Transform {
                     return Err(self.misfit("a bias", bias.count, dim_out));
                 }
                 // Longer ones are legal (index_read.cpp asks for `>=`).
-                (matrix.count.min(dim_in * dim_out), dim_in * dim_out, "a matrix")
+                (
+                    matrix.count.min(dim_in * dim_out),
+                    dim_in * dim_out,
+                    "a matrix",
+                )
             }
             Action::Remap { map } => (map.count, dim_out, "a map"),
             Action::Center { mean } => (mean.count, dim_in, "a mean"),
             Action::Hadamard { .. } => {
                 let fits = self.dim_out.is_power_of_two() && dim_out >= dim_in;
-                (u64::from(fits), 1, "a power of two above the input dimension")
+                (
+                    u64::from(fits),
+                    1,
+                    "a power of two above the input dimension",
+                )
             }
             Action::Normalize | Action::Iterative => return Ok(()),
         };

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The centroids of inverted lists: what the coarse quantizer gives back for a list's number.
+
+use std::sync::Arc;
+
+use milvusdm_plugin_api::{Error, ErrorKind, Result};
+
+use crate::decode::{AdditiveDecoder, Packing, ProductDecoder};
+use crate::decoder::{Decoder, Tables};
+use crate::format::{Body, Combined, Node, ReadAt};
+use crate::layout::{Layout, Storage};
+use crate::options::Space;
+use crate::rows::{FlatRows, Rows};
+
+/// Bytes of centroids that are read ahead, about: lists come in order.
+const AHEAD_BYTES: u64 = 64 << 10;
+
+/// Gives the centroid of a list.
+#[derive(Debug)]
+pub struct Centroids {
+    source: Source,
+    dim: usize,
+    first: u64,
+    held: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Stored(Box<Stored>),
+    Product(ProductDecoder),
+    Residual(AdditiveDecoder),
+}
+
+/// A coarse quantizer that holds its centroids as rows.
+#[derive(Debug)]
+struct Stored {
+    rows: FlatRows,
+    count: u64,
+    code_bytes: usize,
+    decoder: Decoder,
+    codes: Vec<u8>,
+    ids: Vec<i64>,
+}
+
+impl Centroids {
+    /// The centroids of a coarse quantizer.
+    ///
+    /// # Errors
+    /// `Unsupported` for one that can't give them.
+    pub fn open(file: &Arc<dyn ReadAt>, quantizer: &Node) -> Result<Self> {
+        let source = match &quantizer.body {
+            Body::Combined(Combined::Product(pq)) => {
+                Source::Product(ProductDecoder::open(file, pq)?)
+            }
+            Body::Combined(Combined::Residual(aq)) => {
+                Source::Residual(AdditiveDecoder::open(file, aq)?)
+            }
+            _ => Source::Stored(Box::new(Stored::open(file, quantizer)?)),
+        };
+        Ok(Self {
+            source,
+            dim: quantizer.header.dim as usize,
+            first: 0,
+            held: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// The centroid of a list.
+    ///
+    /// # Errors
+    /// `Format` for a list that has none, `Io`.
+    pub fn get(&mut self, list: u64) -> Result<&[f32]> {
+        let dim = self.dim;
+        let held = (self.held.len() / dim.max(1)) as u64;
+        if !(self.first..self.first + held).contains(&list) {
+            self.held.clear();
+            self.fetch(list)?;
+            self.first = list;
+        }
+        let start = (list - self.first) as usize * dim;
+        Ok(self.held.get(start..start + dim).unwrap_or_default())
+    }
+
+    fn fetch(&mut self, list: u64) -> Result<()> {
+        match &mut self.source {
+            Source::Stored(stored) => stored.read(list, self.dim, &mut self.held),
+            Source::Product(decoder) => {
+                // The number's bits choose an entry for each part, lowest first.
+                self.held.resize(self.dim, 0.0);
+                decoder.decode(&list.to_le_bytes(), &mut self.held, &mut self.scratch)
+            }
+            Source::Residual(decoder) => {
+                self.held.resize(self.dim, 0.0);
+                decoder.decode(&list.to_le_bytes(), &mut self.held, &mut self.scratch)
+            }
+        }
+    }
+}
+
+impl Stored {
+    fn open(file: &Arc<dyn ReadAt>, quantizer: &Node) -> Result<Self> {
+        let layout = Layout::of(file, quantizer, Space::Original)?;
+        let rows = layout.rows();
+        let (rows, packing, count) = match &layout.storage {
+            Storage::Flat { at, packing, .. } if layout.id_maps.is_empty() => (
+                FlatRows::new(file.clone(), *packing, *at, 0..rows),
+                *packing,
+                rows,
+            ),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "can't find the centroids of the lists: the coarse quantizer is an {} (`{}`)",
+                        quantizer.class,
+                        quantizer.nested()
+                    ),
+                )
+                .with("offset", quantizer.at));
+            }
+        };
+        let tables = Arc::new(Tables::open(file, &layout)?);
+        Ok(Self {
+            rows,
+            count,
+            code_bytes: Packing::code_bytes(&packing) as usize,
+            decoder: Decoder::new(file, &layout, tables)?,
+            codes: Vec::new(),
+            ids: Vec::new(),
+        })
+    }
+
+    /// Reads the centroid of a list, and some that follow it.
+    fn read(&mut self, list: u64, dim: usize, out: &mut Vec<f32>) -> Result<()> {
+        let left = self
+            .count
+            .checked_sub(list)
+            .filter(|left| *left > 0)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Format,
+                    format!(
+                        "list {list} has no centroid: the coarse quantizer has {}",
+                        self.count
+                    ),
+                )
+            })?;
+        let ahead = (AHEAD_BYTES / (dim as u64 * 4).max(1)).clamp(1, left) as usize;
+        self.codes.resize(ahead * self.code_bytes, 0);
+        self.ids.resize(ahead, 0);
+        self.rows.seek(list);
+        self.rows
+            .read(&mut self.codes, &mut self.ids, &mut Vec::new())?;
+        out.resize(ahead * dim, 0.0);
+        let bytes = bytemuck::cast_slice_mut(out.as_mut_slice());
+        self.decoder.decode(&self.codes, &self.ids, &[], bytes)
+    }
+}
