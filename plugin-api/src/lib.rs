@@ -31,6 +31,7 @@ pub use source::{BatchReader, Dataset, Inspection, Node, ReadAccount, ReadReques
 pub mod arrow {
     pub use arrow_array as array;
     pub use arrow_buffer as buffer;
+    pub use arrow_data as data;
     pub use arrow_schema as schema;
 }
 
