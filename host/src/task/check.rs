@@ -158,6 +158,9 @@ impl<'a> Checker<'a> {
             Value::String(text) if wants("integer") && text.parse::<i64>().is_ok() => {
                 fault.help("leave the quotes away")
             }
+            Value::String(_) if wants("array") && !wants("string") => {
+                fault.help("put it in brackets to make it a list")
+            }
             Value::Null => fault.help(GIVE_VALUE),
             _ => fault,
         }

@@ -85,7 +85,7 @@ fn text(bytes: Vec<u8>, name: &str) -> Result<String> {
         let help = if is_utf_16 {
             "this looks like UTF-16; save it as UTF-8"
         } else {
-            "save it as UTF-8"
+            "if this is a task file, save it as UTF-8"
         };
         let message = format!("found byte 0x{byte:02X}, wanted UTF-8 text");
         let error = Error::new(ErrorKind::Config, message).help(help);
@@ -124,6 +124,20 @@ mod tests {
         let missing = refused(&folder.path().join("gone.yaml"));
         assert_eq!(missing.kind(), ErrorKind::NotFound);
         assert!(missing.to_string().contains("gone.yaml"), "{missing}");
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo is part of every Unix").success());
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::write(path, "a: 1\n")
+        });
+        assert_eq!(read(&path).unwrap(), "a: 1\n");
+        writer.join().unwrap().unwrap();
     }
 
     #[test]

@@ -144,3 +144,45 @@ impl<'a> Search<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn found(schema: &Value, options: &Value) -> Vec<String> {
+        pointers(Some(schema), options.as_object().unwrap(), "/sink")
+    }
+
+    #[test]
+    fn marks_are_seen_through_references_lists_and_alternatives() {
+        let schema = json!({
+            "properties": {
+                "a": {"$ref": "#/$defs/Key"},
+                "b": {"anyOf": [{"type": "null"}, {"writeOnly": true}]},
+                "c": {"items": {"properties": {"d": {"format": "password"}}}},
+            },
+            "additionalProperties": {"x-secret": true},
+            "$defs": {"Key": {"x-secret": true}},
+        });
+        let options = json!({"a": "1", "b": "2", "c": [{"d": "3", "e": "4"}], "f": "5"});
+        assert_eq!(
+            found(&schema, &options),
+            ["/sink/a", "/sink/b", "/sink/c/0/d", "/sink/f"]
+        );
+    }
+
+    #[test]
+    fn names_are_enough_and_the_texts_are_what_to_mask() {
+        let options = json!({"db": {"api_key": ["k", 7]}, "uri": "x://u:a%2Fb@h", "password": ""});
+        let options = options.as_object().unwrap();
+        assert_eq!(pointers(None, options, ""), ["/db/api_key", "/password"]);
+        assert_eq!(texts(None, options), ["7", "a%2Fb", "a/b", "k"]);
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let schema = json!({"anyOf": [{"$ref": "#"}, {"$ref": "#"}], "items": {"$ref": "#"}});
+        assert!(found(&schema, &json!({"a": [[["x"]]]})).is_empty());
+    }
+}

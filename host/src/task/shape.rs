@@ -264,10 +264,10 @@ pub(super) fn is_in_bounds(schema: &Map<String, Value>, value: &Value) -> bool {
         .as_i64()
         .map(i128::from)
         .or_else(|| value.as_u64().map(i128::from));
-    if let (Some(whole), Some((least, most))) = (whole, format_range(schema)) {
-        if whole < least || whole > most {
-            return false;
-        }
+    if let (Some(whole), Some((least, most))) = (whole, format_range(schema))
+        && (whole < least || whole > most)
+    {
+        return false;
     }
     let order = |key: &str| {
         let bound = schema.get(key)?;
