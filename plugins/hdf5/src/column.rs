@@ -246,8 +246,9 @@ impl ColumnReader {
             } => rows.max(1),
             _ => return stored.read_numbers(number, rows),
         };
-        let is_whole =
-            |r: &Range<u64>| r.start % chunk == 0 && (r.end % chunk == 0 || r.end == stored.rows());
+        let is_whole = |r: &Range<u64>| {
+            r.start.is_multiple_of(chunk) && (r.end.is_multiple_of(chunk) || r.end == stored.rows())
+        };
         if is_whole(&rows) {
             return stored.read_numbers(number, rows);
         }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Writes rows of one size past the library, each at its place, from any number of threads.
 //!
-//! The library makes the file and says where its datasets are; it has the file closed while
-//! rows are written. The room is taken from the file system at once, so that a full disk is
-//! noticed before the first row, and the system is asked to write early, so that making the
-//! file durable at the end does not start from nothing.
+//! The library makes the file and says where its datasets are; it never touches their bytes. The
+//! room is taken from the file system at once, so that a full disk is noticed before the first
+//! row, and the system is asked to write early, so that making the file durable at the end does
+//! not start from nothing.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -27,6 +27,7 @@ const WRITE_BACK_BYTES: usize = 256 << 10;
 /// The datasets of one file, in one piece each.
 #[derive(Debug)]
 pub struct DirectFile {
+    file: NewFile,
     rows: u64,
     columns: Vec<Place>,
     written: Mutex<RangeMap<()>>,
@@ -47,8 +48,7 @@ impl DirectFile {
     /// # Errors
     /// `Io`, also where the disk is too full.
     pub fn create(partial: &Partial, plan: &FilePlan, rows: u64) -> Result<Self> {
-        partial.unlock()?;
-        let file = NewFile::create(partial.path()?, &plan.attributes())?;
+        let file = NewFile::create(partial.hand_over()?, &plan.attributes())?;
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
             let dataset = &column.dataset;
@@ -61,10 +61,10 @@ impl DirectFile {
                 },
             });
         }
-        file.close()?;
-        partial.lock()?;
+        file.flush()?;
         take_room(partial.file()?)?;
         Ok(Self {
+            file,
             rows,
             columns,
             written: Mutex::default(),
@@ -96,14 +96,15 @@ impl DirectFile {
         Ok(())
     }
 
-    /// Refuses a file in which rows are missing.
+    /// Gives the file back, with the rows that there is room for.
     ///
     /// # Errors
-    /// `Plugin`, naming the first of them.
-    pub fn check_whole(&self) -> Result<()> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `Plugin` if rows are missing, naming the first of them.
+    pub fn complete(self) -> Result<(NewFile, u64)> {
+        let written = self.written.into_inner();
+        let written = written.unwrap_or_else(PoisonError::into_inner);
         match written.first_gap(self.rows) {
-            None => Ok(()),
+            None => Ok((self.file, self.rows)),
             Some(gap) => Err(Error::new(
                 ErrorKind::Plugin,
                 format!(
@@ -114,11 +115,6 @@ impl DirectFile {
                 ),
             )),
         }
-    }
-
-    /// Rows that there is room for.
-    pub fn rows(&self) -> u64 {
-        self.rows
     }
 }
 

@@ -5,11 +5,9 @@
 use std::str::FromStr;
 
 use hdf5::types::VarLenUnicode;
-use milvusdm_plugin_api::{Error, ErrorKind, Result, Services};
+use milvusdm_plugin_api::{Error, ErrorKind, LogLevel, Result, Services};
 
 use crate::append;
-use crate::direct::DirectFile;
-use crate::growing::GrowingFile;
 use crate::h5::{Element, NewDataset, NewFile};
 use crate::partial::Partial;
 use crate::spool::Spool;
@@ -34,37 +32,20 @@ pub struct Closing<'a> {
 }
 
 impl Closing<'_> {
-    /// Completes a file whose rows were written past the library; gives its bytes.
+    /// Writes the strings and closes the file; gives its rows, as its datasets say, and bytes.
     ///
     /// # Errors
-    /// `Plugin` if rows are missing, `Io`, `Cancelled`.
-    pub fn direct(&self, direct: DirectFile) -> Result<u64> {
-        direct.check_whole()?;
-        self.partial.unlock()?;
-        if self.spool.is_some() {
-            self.texts(NewFile::open(self.partial.path()?)?, direct.rows())?;
-        }
-        sync(self.partial)
-    }
-
-    /// Completes a file whose rows were written through the library; gives its bytes.
-    ///
-    /// # Errors
-    /// `Io`, `Cancelled`.
-    pub fn growing(&self, growing: GrowingFile) -> Result<u64> {
-        let rows = growing.rows();
-        self.texts(growing.complete()?, rows)?;
-        sync(self.partial)
-    }
-
-    /// Writes the strings and closes the file.
-    fn texts(&self, file: NewFile, rows: u64) -> Result<()> {
+    /// `Io`, `Cancelled`, `Internal`.
+    pub fn close(&self, file: NewFile, rows: u64) -> Result<(u64, u64)> {
         for (at, column) in self.target.plan.columns.iter().enumerate() {
             if let (Element::Text, Some(spool)) = (column.dataset.element, self.spool) {
                 self.text_column(&file, spool, at, &column.dataset, rows)?;
             }
         }
-        file.close()
+        let counted = file.count()?;
+        file.close()?;
+        let bytes = sync(self.partial)?;
+        Ok((self.read_back(counted)?, bytes))
     }
 
     /// Cuts by number and length of strings alone, so that equal strings give equal bytes.
@@ -95,25 +76,38 @@ impl Closing<'_> {
         dataset.add(&texts)
     }
 
-    /// Counts the rows anew, in the closed file.
-    ///
-    /// # Errors
-    /// `Internal` if the file is not what was written.
-    pub fn count(&self) -> Result<u64> {
+    /// Opens the closed file as a source would, and counts its rows again.
+    fn read_back(&self, counted: u64) -> Result<u64> {
         let (options, columns) = (&self.target.options, &self.target.plan.columns);
         let has_ids = columns.iter().any(|c| c.dataset.name == options.ids);
-        let contents =
-            append::open_target(self.partial.path()?, options, has_ids).map_err(|e| {
-                Error::new(ErrorKind::Internal, "reading back what was written").caused_by(e)
-            })?;
-        let found = contents.all().count();
-        if found != columns.len() {
+        let contents = match append::open_target(self.partial.path()?, options, has_ids) {
+            Ok(contents) => contents,
+            Err(e) if e.is_retryable() => {
+                // A process that this one started keeps the file's lock with its handles.
+                let message =
+                    format!("The file could not be read back and is taken as it is: {e}.");
+                self.services.log(LogLevel::Warn, &message);
+                return Ok(counted);
+            }
+            Err(e) => {
+                return Err(
+                    Error::new(ErrorKind::Internal, "reading back what was written").caused_by(e),
+                );
+            }
+        };
+        let found = (contents.all().count(), contents.rows());
+        if found != (columns.len(), counted) {
             return Err(Error::new(
                 ErrorKind::Internal,
-                format!("{} datasets were written, {found} are there", columns.len()),
+                format!(
+                    "{} datasets of {counted} rows were written, {} of {} are there",
+                    columns.len(),
+                    found.0,
+                    found.1
+                ),
             ));
         }
-        Ok(contents.rows())
+        Ok(counted)
     }
 }
 

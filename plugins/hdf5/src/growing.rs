@@ -37,8 +37,7 @@ impl GrowingFile {
     /// # Errors
     /// `Io`.
     pub fn create(partial: &Partial, plan: &FilePlan, chunking: Chunking) -> Result<Self> {
-        partial.unlock()?;
-        let file = NewFile::create(partial.path()?, &plan.attributes())?;
+        let file = NewFile::create(partial.hand_over()?, &plan.attributes())?;
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
             columns.push(match column.dataset.element {
@@ -104,15 +103,15 @@ impl GrowingFile {
         self.file.flush()
     }
 
-    /// Writes the last chunk and gives the file back, its datasets of one size done.
+    /// Writes the last chunk and gives the file back, with its rows.
     ///
     /// # Errors
     /// `Io`.
-    pub fn complete(mut self) -> Result<NewFile> {
+    pub fn complete(mut self) -> Result<(NewFile, u64)> {
         if self.waiting > 0 {
             self.write_waiting()?;
         }
-        Ok(self.file)
+        Ok((self.file, self.rows))
     }
 }
 

@@ -156,22 +156,14 @@ impl Partial {
         Ok(self.temp()?.as_file())
     }
 
-    /// Marks the file as being written; the library does so itself while it has it open.
-    ///
-    /// # Errors
-    /// `Exists` if another run has it open.
-    pub fn lock(&self) -> Result<()> {
-        lock(self.file()?, &self.target)
-    }
-
-    /// Lets the library open the file, which takes the same lock.
+    /// Lets the library have the file, which marks it as being written while it has it open.
     ///
     /// # Errors
     /// `Internal` once it was published.
-    pub fn unlock(&self) -> Result<()> {
+    pub fn hand_over(&self) -> Result<&Path> {
         // A file system without locks has nothing to give back.
         let _ = self.file()?.unlock();
-        Ok(())
+        self.path()
     }
 
     /// Puts the file in its target's place and makes that durable; its content has to be

@@ -249,13 +249,14 @@ impl OpenTarget {
             partial: &partial,
             services,
         };
-        let bytes = match body {
-            Body::Direct(direct) => closing.direct(direct),
-            Body::Growing(growing) => {
-                closing.growing(growing.into_inner().unwrap_or_else(PoisonError::into_inner))
-            }
+        let (file, rows) = match body {
+            Body::Direct(direct) => direct.complete(),
+            Body::Growing(growing) => growing
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+                .complete(),
         }?;
-        let total = closing.count()?;
+        let (total, bytes) = closing.close(file, rows)?;
         services.check_cancelled()?;
         if let Some(existing) = &existing {
             existing.check_unchanged(&target.path)?;

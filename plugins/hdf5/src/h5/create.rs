@@ -18,6 +18,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::stored::{Number, with_number};
+use super::unlocked;
 
 /// Datasets from this size on begin at a multiple of [`ALIGNMENT`].
 const ALIGN_FROM_BYTES: u64 = 64 << 10;
@@ -149,11 +150,13 @@ impl NewFile {
     /// # Errors
     /// `Io`.
     pub fn create(path: &Path, attributes: &[(&str, AttributeValue)]) -> Result<Self> {
-        let handle = hdf5::File::with_options()
-            .with_fapl(|fapl| fapl.alignment(ALIGN_FROM_BYTES, ALIGNMENT))
-            .with_fcpl(|fcpl| fcpl.obj_track_times(false))
-            .create(path)
-            .map_err(|e| failed("creating an HDF5 file", path, &e))?;
+        let create = || {
+            hdf5::File::with_options()
+                .with_fapl(|fapl| fapl.alignment(ALIGN_FROM_BYTES, ALIGNMENT))
+                .with_fcpl(|fcpl| fcpl.obj_track_times(false))
+                .create(path)
+        };
+        let handle = unlocked(create).map_err(|e| failed("creating an HDF5 file", path, &e))?;
         let file = Self {
             handle,
             path: path.to_owned(),
@@ -162,19 +165,6 @@ impl NewFile {
             file.write_attribute(name, value)?;
         }
         Ok(file)
-    }
-
-    /// Opens a file to add datasets to it.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn open(path: &Path) -> Result<Self> {
-        let handle = hdf5::File::open_rw(path)
-            .map_err(|e| failed("opening an HDF5 file for writing", path, &e))?;
-        Ok(Self {
-            handle,
-            path: path.to_owned(),
-        })
     }
 
     fn write_attribute(&self, name: &str, value: &AttributeValue) -> Result<()> {
@@ -288,6 +278,25 @@ impl NewFile {
             name: dataset.name.clone(),
             row: 0,
         })
+    }
+
+    /// Counts the rows, as the datasets say.
+    ///
+    /// # Errors
+    /// `Internal` if they do not agree.
+    pub fn count(&self) -> Result<u64> {
+        let count = || -> hdf5::Result<Option<u64>> {
+            let mut rows = None;
+            for dataset in self.handle.datasets()? {
+                let found = dataset.space()?.shape().first().map(|rows| *rows as u64);
+                if *rows.get_or_insert(found) != found {
+                    return Err("datasets have different numbers of rows".into());
+                }
+            }
+            Ok(rows.flatten())
+        };
+        let rows = count().map_err(|e| failed("counting rows", &self.path, &e))?;
+        rows.ok_or_else(|| Error::new(ErrorKind::Internal, "the file holds no dataset"))
     }
 
     /// Hands what the library holds back to the operating system.

@@ -111,11 +111,11 @@ impl StoredDataset {
         };
         let (is_simple, shape, stored, element_bytes) =
             inspect().map_err(|e| super::library_error(doing(), file.path(), &e))?;
-        let Some(rows) = shape.first().copied().filter(|_| is_simple) else {
+        if shape.is_empty() || !is_simple {
             return Err(
                 file.unsupported(format!("dataset `{path}` is a single value, wanted rows"))
             );
-        };
+        }
         let is_addressable = [0, 1].iter().all(|skip| {
             shape
                 .iter()
@@ -144,7 +144,7 @@ impl StoredDataset {
         }
         dataset.storage = match (layout, chunk) {
             (Layout::Chunked, Some(chunk)) => dataset.check_chunks(&chunk, &filters, limits)?,
-            _ if rows == 0 => Storage::Inline,
+            _ if dataset.elements() == Some(0) => Storage::Inline,
             (Layout::Contiguous, _) => dataset.check_contiguous(limits)?,
             _ => Storage::Inline,
         };

@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 use hdf5::{Group, LinkType, LocationType};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-use super::library_error;
 use super::stored::StoredType;
+use super::{library_error, unlocked};
 
 /// Deepest group that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -94,11 +94,11 @@ impl H5File {
                 .with_fapl(|fapl| fapl.chunk_cache(12_421, CHUNK_CACHE_BYTES, 0.75))
                 .open(name)
         };
-        let handle = match path.to_str() {
+        let handle = unlocked(|| match path.to_str() {
             Some(_) => open(path),
             // The library's interface takes UTF-8 names only.
             None => open(Path::new(&format!("/proc/self/fd/{}", raw.as_raw_fd()))),
-        }
+        })
         .map_err(|e| {
             library_error("opening an HDF5 file", path, &e).with("bytes", metadata.len())
         })?;
@@ -165,6 +165,10 @@ impl H5File {
         Error::new(ErrorKind::Unsupported, message).with("file", self.path.display())
     }
 
+    fn config(&self, message: String) -> Error {
+        Error::new(ErrorKind::Config, message).with("file", self.path.display())
+    }
+
     pub(super) fn library(&self, doing: impl Into<String>, cause: &hdf5::Error) -> Error {
         library_error(doing, &self.path, cause)
     }
@@ -213,16 +217,10 @@ impl H5File {
             .filter(|p| !p.is_empty() && *p != ".")
             .collect();
         let Some(last) = parts.pop() else {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("`{path}` names no dataset"),
-            ));
+            return Err(self.config(format!("`{path}` names no dataset")));
         };
         if parts.len() > MAX_DEPTH {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("`{path}` is deeper than {MAX_DEPTH} groups"),
-            ));
+            return Err(self.config(format!("`{path}` is deeper than {MAX_DEPTH} groups")));
         }
         let mut group = self
             .handle

@@ -23,12 +23,43 @@ pub use file::{EntryKind, H5File, fingerprint};
 pub use stored::{Number, StoredType};
 
 use std::path::Path;
+use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 
+/// What the library says of a file that another open file has locked.
+const LOCKED: &str = "unable to lock file";
+
 /// Turns a library error into ours, naming the file.
 pub fn library_error(doing: impl Into<String>, path: &Path, cause: &hdf5::Error) -> Error {
-    Error::new(ErrorKind::Format, doing)
+    let cause = cause.to_string();
+    let error = Error::new(ErrorKind::Format, doing)
         .with("file", path.display())
-        .caused_by(cause)
+        .caused_by(&cause);
+    if cause.contains("bad version number") || cause.contains("bad superblock version") {
+        return error.help(
+            "if the file is of a newer HDF5 than 1.14, have it written for that version, in h5py \
+             with `libver=('earliest', 'v114')`",
+        );
+    }
+    if cause.contains(LOCKED) {
+        return error
+            .retryable()
+            .help("another program has the file open; wait until it is done");
+    }
+    error
+}
+
+/// Opens a file, again for a while where it is locked: a process that is being started holds the
+/// locks of its parent's files for a moment.
+fn unlocked<T>(open: impl Fn() -> hdf5::Result<T>) -> hdf5::Result<T> {
+    for wait_ms in [1, 10, 50, 200, 500, 1000] {
+        match open() {
+            Err(e) if e.to_string().contains(LOCKED) => {
+                std::thread::sleep(Duration::from_millis(wait_ms));
+            }
+            opened => return opened,
+        }
+    }
+    open()
 }
