@@ -86,7 +86,9 @@ impl Control {
 
     /// Asks the run to stop, because of that signal; the first one counts.
     pub fn cancel(&self, signal: i32) {
-        let _ = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self
+            .signal
+            .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// The signal that asked the run to stop.
@@ -118,15 +120,27 @@ impl Control {
         let mut calls = locked(&self.calls);
         let number = calls.next;
         calls.next += 1;
-        let call = PendingCall { plugin: plugin.to_owned(), entry, since: Instant::now() };
+        let call = PendingCall {
+            plugin: plugin.to_owned(),
+            entry,
+            since: Instant::now(),
+        };
         calls.pending.insert(number, call);
-        CallGuard { control: self, number }
+        CallGuard {
+            control: self,
+            number,
+        }
     }
 
     /// The calls into plugins that have been under way for at least that long, oldest first.
     pub fn calls_older_than(&self, age: Duration) -> Vec<PendingCall> {
         let calls = locked(&self.calls);
-        calls.pending.values().filter(|call| call.since.elapsed() >= age).cloned().collect()
+        calls
+            .pending
+            .values()
+            .filter(|call| call.since.elapsed() >= age)
+            .cloned()
+            .collect()
     }
 
     /// Masks a text wherever [`mask`](Self::mask) is applied.
@@ -134,11 +148,12 @@ impl Control {
         if secret.chars().count() < MIN_SECRET_CHARS {
             return;
         }
-        // In JSON and in quoted log fields, quotation marks and line breaks are written otherwise.
-        let quoted = serde_json::Value::from(secret).to_string();
-        let escaped = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+        // Quotation marks and line breaks are written otherwise in JSON and in quoted log fields,
+        // and once more otherwise where the one stands in the other.
+        let escaped = escaped(secret);
+        let twice = self::escaped(&escaped);
         let mut secrets = locked(&self.secrets);
-        for form in [secret, escaped] {
+        for form in [secret, &escaped, &twice] {
             if !secrets.iter().any(|known| known == form) {
                 secrets.push(form.to_owned());
             }
@@ -150,7 +165,9 @@ impl Control {
     /// The text without the secrets that are known.
     pub fn mask(&self, text: &str) -> String {
         let secrets = locked(&self.secrets);
-        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        secrets.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), "***")
+        })
     }
 
     /// The error without the secrets that are known.
@@ -160,7 +177,10 @@ impl Control {
 
     /// What a plugin of that name is lent.
     pub fn services(self: &Arc<Self>, plugin: &str) -> Services {
-        Services::new(Arc::new(ForPlugin { control: Arc::clone(self), plugin: plugin.to_owned() }))
+        Services::new(Arc::new(ForPlugin {
+            control: Arc::clone(self),
+            plugin: plugin.to_owned(),
+        }))
     }
 }
 
@@ -179,12 +199,18 @@ impl Progress {
 
     /// Rows done and to do.
     pub fn rows(&self) -> (u64, u64) {
-        (self.rows.load(Ordering::Relaxed), self.total_rows.load(Ordering::Relaxed))
+        (
+            self.rows.load(Ordering::Relaxed),
+            self.total_rows.load(Ordering::Relaxed),
+        )
     }
 
     /// Bytes done and to do.
     pub fn bytes(&self) -> (u64, u64) {
-        (self.bytes.load(Ordering::Relaxed), self.total_bytes.load(Ordering::Relaxed))
+        (
+            self.bytes.load(Ordering::Relaxed),
+            self.total_bytes.load(Ordering::Relaxed),
+        )
     }
 }
 
@@ -207,8 +233,12 @@ impl HostCalls for ForPlugin {
     }
 
     fn progress(&self, what: &str, done: u64, total: u64) {
-        *locked(&self.control.activity) =
-            Some(Activity { plugin: self.plugin.clone(), what: what.to_owned(), done, total });
+        *locked(&self.control.activity) = Some(Activity {
+            plugin: self.plugin.clone(),
+            what: what.to_owned(),
+            done,
+            total,
+        });
     }
 
     fn is_cancelled(&self) -> bool {
@@ -218,6 +248,15 @@ impl HostCalls for ForPlugin {
     fn mask_secret(&self, secret: &str) {
         self.control.add_secret(secret);
     }
+}
+
+/// The text as it stands between the quotation marks of JSON.
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let inside = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inside.unwrap_or(text).to_owned()
 }
 
 /// Nothing here is left half-changed by a panic, so a poisoned lock is as good as any.
@@ -248,7 +287,10 @@ mod tests {
         }
         assert_eq!(control.mask("x abcdef abc"), "x *** ***");
         let error = Error::new(ErrorKind::Io, "a").with("uri", "http://abcdef@h");
-        assert_eq!(control.mask_error(error).context_value("uri"), Some("http://***@h"));
+        assert_eq!(
+            control.mask_error(error).context_value("uri"),
+            Some("http://***@h")
+        );
     }
 
     #[test]
@@ -257,7 +299,10 @@ mod tests {
         let guard = control.calling("faiss", "reader_next");
         let pending = control.calls_older_than(Duration::ZERO);
         assert_eq!(pending.len(), 1);
-        assert_eq!((pending[0].plugin.as_str(), pending[0].entry), ("faiss", "reader_next"));
+        assert_eq!(
+            (pending[0].plugin.as_str(), pending[0].entry),
+            ("faiss", "reader_next")
+        );
         assert!(control.calls_older_than(Duration::from_secs(60)).is_empty());
         drop(guard);
         assert!(control.calls_older_than(Duration::ZERO).is_empty());

@@ -182,7 +182,13 @@ pub(super) struct OutputOptions {
     pub json: bool,
 
     /// How log lines and errors are written to stderr
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
     pub log_format: LogFormat,
 
     /// Least level of log lines on stderr [default: info]
@@ -262,10 +268,21 @@ impl Cli {
     /// # Errors
     /// Clap's own, for what its rules can't express.
     pub fn checked(self) -> Result<(Command, OutputOptions), clap::Error> {
-        let Self { yaml, yaml_run, output, command } = self;
+        let Self {
+            yaml,
+            yaml_run,
+            output,
+            command,
+        } = self;
         let refuse = |kind, text: &str| Err(Self::command().error(kind, text));
         match (yaml, command) {
-            (Some(task), None) => Ok((Command::Run(RunArgs { task, run: yaml_run }), output)),
+            (Some(task), None) => Ok((
+                Command::Run(RunArgs {
+                    task,
+                    run: yaml_run,
+                }),
+                output,
+            )),
             (Some(_), Some(_)) => refuse(
                 ErrorKind::ArgumentConflict,
                 "`--yaml TASK.yaml` runs a task by itself and can't stand beside a command",
@@ -307,101 +324,4 @@ impl OutputOptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(line: &str) -> Result<(Command, OutputOptions), clap::Error> {
-        let words = line.split_whitespace().map(|word| word.trim_matches('\''));
-        Cli::try_parse_from(words).and_then(Cli::checked)
-    }
-
-    fn refused(line: &str) -> String {
-        let error = parse(line).unwrap_err();
-        assert_eq!(error.exit_code(), 2, "{line}: {error}");
-        error.to_string()
-    }
-
-    #[test]
-    fn the_definition_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_has_a_long_help_with_examples_that_parse() {
-        let mut command = Cli::command();
-        command.build();
-        let mut pages = vec![command.clone()];
-        pages.extend(command.get_subcommands().filter(|c| c.get_name() != "help").cloned());
-        for mut page in pages {
-            let help = page.render_long_help().to_string();
-            let examples = help.split_once("Examples:").unwrap_or_else(|| panic!("{help}")).1;
-            let lines = examples.lines().filter_map(|line| line.split_once("milvusdm "));
-            for (before, line) in lines.filter(|(before, _)| before.trim().len() < 10) {
-                let shell = line.split(" 2>").next().unwrap_or_default();
-                let shell = shell.split(" >").next().unwrap_or_default();
-                // What is set apart by many blanks is the explanation.
-                let example = shell.split("   ").next().unwrap_or_default().trim_end_matches(')');
-                assert!(parse(&format!("milvusdm {example}")).is_ok(), "{before}milvusdm {example}");
-            }
-        }
-    }
-
-    #[test]
-    fn yaml_is_run_under_its_old_name() {
-        let (command, output) = parse("milvusdm --yaml t.yaml --json --receipt r.json").unwrap();
-        let Command::Run(args) = command else { panic!("{command:?}") };
-        assert_eq!(args.task, PathBuf::from("t.yaml"));
-        assert_eq!(args.run.receipt, Some(PathBuf::from("r.json")));
-        assert!(output.json);
-        assert!(refused("milvusdm --yaml t.yaml plan u.yaml").contains("by itself"));
-        assert!(refused("milvusdm --receipt r.json run t.yaml").contains("after the command"));
-        assert!(refused("milvusdm --json").contains("wanted a command"));
-    }
-
-    #[test]
-    fn output_options_stand_before_or_after_the_command() {
-        for line in ["milvusdm --json -v plan t.yaml", "milvusdm plan -v t.yaml --json"] {
-            let (_, output) = parse(line).unwrap();
-            assert!(output.json, "{line}");
-            assert_eq!(output.level(), LevelFilter::DEBUG, "{line}");
-        }
-        let level = |line: &str| parse(line).unwrap().1.level();
-        assert_eq!(level("milvusdm schema"), LevelFilter::INFO);
-        assert_eq!(level("milvusdm schema -q"), LevelFilter::WARN);
-        assert_eq!(level("milvusdm schema -vv"), LevelFilter::TRACE);
-        assert_eq!(level("milvusdm schema --log-level error"), LevelFilter::ERROR);
-        refused("milvusdm schema -q -v");
-        refused("milvusdm schema -v --log-level error");
-    }
-
-    #[test]
-    fn what_is_wrong_exits_with_2() {
-        for line in [
-            "milvusdm",
-            "milvusdm frobnicate",
-            "milvusdm run",
-            "milvusdm run a.yaml b.yaml",
-            "milvusdm run a.yaml --frob",
-            "milvusdm copy faiss:a",
-            "milvusdm copy faiss:a hdf5:b --mode replace",
-            "milvusdm copy faiss:a hdf5:b --parallel 0",
-            "milvusdm plugins",
-            "milvusdm plugins show",
-            "milvusdm completions tcsh",
-            "milvusdm completions bash --json",
-            "milvusdm schema --log-format xml",
-        ] {
-            refused(line);
-        }
-        assert!(refused("milvusdm inspct faiss:a").contains("inspect"));
-    }
-
-    #[test]
-    fn what_comes_later_is_not_offered() {
-        let mut command = Cli::command();
-        let help = command.render_long_help().to_string();
-        for word in ["verify", "trust", "dump", "restore", "status"] {
-            assert!(!help.contains(word), "{word}");
-        }
-    }
-}
+mod tests;

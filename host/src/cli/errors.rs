@@ -35,7 +35,11 @@ struct FailureDocument<'a> {
 
 /// The JSON document of a failure.
 pub(super) fn document(failure: &Failure) -> Value {
-    let document = FailureDocument { version: VERSION, error: &failure.error, exit: failure.exit };
+    let document = FailureDocument {
+        version: VERSION,
+        error: &failure.error,
+        exit: failure.exit,
+    };
     // An error is made of strings, which always have a JSON form.
     serde_json::to_value(document).unwrap_or_default()
 }
@@ -44,7 +48,9 @@ pub(super) fn document(failure: &Failure) -> Value {
 pub(super) fn show(session: &Session, about: &str, error: &Error, exit: u8) {
     let error = session.control.mask_error(error.clone());
     if session.output.log_format == LogFormat::Text {
-        session.terminal.write(&in_text(about, &error, session.terminal.has_color()));
+        session
+            .terminal
+            .write(&in_text(about, &error, session.terminal.has_color()));
     }
     let (kind, at) = (kind_name(error.kind()), error.context_value(AT));
     let about = Some(about).filter(|about| !about.is_empty());
@@ -61,8 +67,16 @@ fn kind_name(kind: ErrorKind) -> String {
 
 /// The error laid out for people, ending in a line break.
 pub(super) fn in_text(about: &str, error: &Error, has_color: bool) -> String {
-    let red = if has_color { AnsiColor::Red.on_default().bold() } else { Style::new() };
-    let bold = if has_color { Style::new().bold() } else { Style::new() };
+    let red = if has_color {
+        AnsiColor::Red.on_default().bold()
+    } else {
+        Style::new()
+    };
+    let bold = if has_color {
+        Style::new().bold()
+    } else {
+        Style::new()
+    };
     let mut shown = format!("{red}error:{red:#} ");
     if let Some(at) = error.context_value(AT) {
         let _ = write!(shown, "{bold}{}:{bold:#} ", text::line(at));
@@ -94,10 +108,17 @@ pub(super) fn in_one_line(error: &Error) -> String {
 /// Message, context and cause.
 fn message(error: &Error, clean: fn(&str) -> String) -> String {
     let mut shown = clean(error.message());
-    let context = error.context().filter(|(key, _)| ![AT, SNIPPET].contains(key));
+    let context = error
+        .context()
+        .filter(|(key, _)| ![AT, SNIPPET].contains(key));
     let mut separator = " (";
     for (key, value) in context {
-        let _ = write!(shown, "{separator}{}: {}", text::line(key), text::line(value));
+        let _ = write!(
+            shown,
+            "{separator}{}: {}",
+            text::line(key),
+            text::line(value)
+        );
         separator = ", ";
     }
     if separator != " (" {
@@ -126,7 +147,10 @@ error: task.yaml:3:7: unknown key `sorce`
 help: did you mean `source`?
 ";
         assert_eq!(in_text("", &error, false), wanted);
-        assert_eq!(in_one_line(&error), "unknown key `sorce`; did you mean `source`?");
+        assert_eq!(
+            in_one_line(&error),
+            "unknown key `sorce`; did you mean `source`?"
+        );
     }
 
     #[test]
@@ -142,9 +166,15 @@ help: did you mean `source`?
     #[test]
     fn an_error_can_not_steer_the_terminal() {
         let error = Error::new(ErrorKind::Format, "found `\u{1b}[2J`").with("file", "a\nb");
-        assert_eq!(in_text("", &error, false), "error: found `\u{FFFD}[2J` (file: a\u{FFFD}b)\n");
+        assert_eq!(
+            in_text("", &error, false),
+            "error: found `\u{FFFD}[2J` (file: a\u{FFFD}b)\n"
+        );
         let colored = in_text("", &error, true);
-        assert!(colored.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m "), "{colored:?}");
+        assert!(
+            colored.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m "),
+            "{colored:?}"
+        );
     }
 
     #[test]

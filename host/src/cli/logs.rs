@@ -18,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::LogFormat;
 use super::errors::OUTCOME;
+use super::progress::PROGRESS;
 use super::session::Session;
 use super::terminal::Terminal;
 use crate::control::Control;
@@ -39,11 +40,17 @@ pub(super) fn start(session: &Session, has_file: bool) {
     let file = appender.map(|appender| {
         tracing_subscriber::fmt::layer()
             .with_ansi(false)
-            .with_writer(MaskedFile { appender, control: Arc::clone(&session.control) })
+            .with_writer(MaskedFile {
+                appender,
+                control: Arc::clone(&session.control),
+            })
             .with_filter(own(LevelFilter::DEBUG))
     });
     // Only a second call in one process can fail here, and then logging is set up already.
-    let _ = tracing_subscriber::registry().with(on_stderr(session)).with(file).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(on_stderr(session))
+        .with(file)
+        .try_init();
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -51,7 +58,9 @@ pub(super) fn start(session: &Session, has_file: bool) {
 
 fn own(level: LevelFilter) -> Targets {
     let others = level.min(LevelFilter::WARN);
-    Targets::new().with_default(others).with_targets(OWN.map(|target| (target, level)))
+    Targets::new()
+        .with_default(others)
+        .with_targets(OWN.map(|target| (target, level)))
 }
 
 fn on_stderr<S>(session: &Session) -> Box<dyn Layer<S> + Send + Sync>
@@ -65,7 +74,11 @@ where
     };
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match session.output.log_format {
-        LogFormat::Json => layer.json().flatten_event(true).with_filter(own(level)).boxed(),
+        LogFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_filter(own(level).with_target(PROGRESS, level))
+            .boxed(),
         // An outcome is laid out over lines by `errors`; here it would be shown twice.
         LogFormat::Text => layer
             .without_time()
@@ -115,19 +128,33 @@ impl Settings {
 
 /// Opens today's file, and removes those that are too old.
 fn open(settings: &Settings, warnings: &mut Vec<String>) -> Result<RollingFileAppender, String> {
-    let base = settings.base.as_deref().ok_or("neither MILVUSDM_PATH nor HOME is set")?;
+    let base = settings
+        .base
+        .as_deref()
+        .ok_or("neither MILVUSDM_PATH nor HOME is set")?;
     let folder = base.join("logs");
     let cant = |error: InitError| {
         // The library's text says only that it failed; the reason stands underneath.
         let reason = std::error::Error::source(&error).map(ToString::to_string);
-        format!("can't write in {}: {}", folder.display(), reason.unwrap_or_else(|| error.to_string()))
+        format!(
+            "can't write in {}: {}",
+            folder.display(),
+            reason.unwrap_or_else(|| error.to_string())
+        )
     };
-    let builder =
-        || RollingFileAppender::builder().rotation(Rotation::DAILY).filename_prefix("milvusdm").filename_suffix("log");
+    let builder = || {
+        RollingFileAppender::builder()
+            .rotation(Rotation::DAILY)
+            .filename_prefix("milvusdm")
+            .filename_suffix("log")
+    };
     let appender = builder().build(&folder).map_err(cant)?;
     match settings.kept(warnings).and_then(|kept| kept.checked_add(1)) {
         // The library makes room for one more file; today's is there already.
-        Some(kept_and_new) => builder().max_log_files(kept_and_new).build(&folder).map_err(cant),
+        Some(kept_and_new) => builder()
+            .max_log_files(kept_and_new)
+            .build(&folder)
+            .map_err(cant),
         None => Ok(appender),
     }
 }
@@ -148,7 +175,8 @@ impl<'a> MakeWriter<'a> for MaskedTerminal {
 
 impl Write for &MaskedTerminal {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.terminal.write(&self.control.mask(&String::from_utf8_lossy(line)));
+        self.terminal
+            .write(&self.control.mask(&String::from_utf8_lossy(line)));
         Ok(line.len())
     }
 
@@ -173,7 +201,10 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for MaskedFile<M> {
     type Writer = MaskedLine<'a, M::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        MaskedLine { file: self.appender.make_writer(), control: &self.control }
+        MaskedLine {
+            file: self.appender.make_writer(),
+            control: &self.control,
+        }
     }
 }
 
@@ -194,13 +225,17 @@ mod tests {
     use super::*;
 
     fn settings(base: &Path, kept: Option<&str>) -> Settings {
-        Settings { base: Some(base.to_owned()), kept: kept.map(str::to_owned) }
+        Settings {
+            base: Some(base.to_owned()),
+            kept: kept.map(str::to_owned),
+        }
     }
 
     fn files(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -211,7 +246,10 @@ mod tests {
         let logs = base.path().join("logs");
         std::fs::create_dir(&logs).unwrap();
         let others = ["notes.txt", "milvusdm.2001-01-01.txt"];
-        for name in ["milvusdm.2001-01-01.log", "milvusdm.2001-01-02.log"].iter().chain(&others) {
+        for name in ["milvusdm.2001-01-01.log", "milvusdm.2001-01-02.log"]
+            .iter()
+            .chain(&others)
+        {
             std::fs::write(logs.join(name), "old").unwrap();
             // Files are told apart by the time they were made.
             std::thread::sleep(std::time::Duration::from_millis(20));
@@ -228,8 +266,14 @@ mod tests {
             let found = files(&logs);
             assert_eq!(found.len(), expected + others.len(), "{kept:?}: {found:?}");
         }
-        let today = files(&logs).into_iter().find(|name| !others.contains(&name.as_str())).unwrap();
-        assert_eq!(std::fs::read_to_string(logs.join(today)).unwrap(), "run\n".repeat(5));
+        let today = files(&logs)
+            .into_iter()
+            .find(|name| !others.contains(&name.as_str()))
+            .unwrap();
+        assert_eq!(
+            std::fs::read_to_string(logs.join(today)).unwrap(),
+            "run\n".repeat(5)
+        );
         assert!(warnings.is_empty(), "{warnings:?}");
     }
 
@@ -239,7 +283,10 @@ mod tests {
         let file = base.path().join("file");
         std::fs::write(&file, "").unwrap();
         let why = open(&settings(&file, None), &mut Vec::new()).unwrap_err();
-        assert!(why.contains("file/logs") && why.contains("Not a directory"), "{why}");
+        assert!(
+            why.contains("file/logs") && why.contains("Not a directory"),
+            "{why}"
+        );
     }
 
     #[test]
@@ -247,7 +294,10 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let mut warnings = Vec::new();
         open(&settings(base.path(), Some("many")), &mut warnings).unwrap();
-        assert!(warnings.len() == 1 && warnings[0].contains("`many`"), "{warnings:?}");
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("`many`"),
+            "{warnings:?}"
+        );
     }
 
     #[test]
@@ -275,15 +325,27 @@ mod tests {
         control.add_secret("quo\"te");
         let sink = Sink::default();
         for is_json in [false, true] {
-            let writer = MaskedFile { appender: sink.clone(), control: Arc::clone(&control) };
-            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
-            let layer = if is_json { layer.json().boxed() } else { layer.boxed() };
+            let writer = MaskedFile {
+                appender: sink.clone(),
+                control: Arc::clone(&control),
+            };
+            let layer = tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(writer);
+            let layer = if is_json {
+                layer.json().boxed()
+            } else {
+                layer.boxed()
+            };
             tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
                 tracing::info!(uri = "http://u:hunter2@h", key = ?"quo\"te", "With hunter2.");
             });
         }
         let written = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
         assert_eq!(written.matches("***").count(), 6, "{written}");
-        assert!(!written.contains("hunter2") && !written.contains("te\""), "{written}");
+        assert!(
+            !written.contains("hunter2") && !written.contains("te\""),
+            "{written}"
+        );
     }
 }

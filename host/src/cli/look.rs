@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-
 use super::run::hide_secrets;
 use super::session::{Answer, Session};
 use super::{errors, render};

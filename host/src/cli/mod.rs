@@ -41,7 +41,10 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(usage(&error)),
     };
     let session = Session::new(output);
-    logs::start(&session, matches!(command, Command::Run(_) | Command::Copy(_)));
+    logs::start(
+        &session,
+        matches!(command, Command::Run(_) | Command::Copy(_)),
+    );
     // A panic in a plugin comes back as an error; its place is of use to the plugin's author.
     std::panic::set_hook(Box::new(log_panic));
     let outcome = catch_unwind(AssertUnwindSafe(|| execute(&session, &command)));
@@ -71,7 +74,10 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
 fn completions(shell: clap_complete::Shell) -> Answer {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "milvusdm", &mut script);
-    Answer { body: String::from_utf8_lossy(&script).into_owned(), exit: DONE }
+    Answer {
+        body: String::from_utf8_lossy(&script).into_owned(),
+        exit: DONE,
+    }
 }
 
 /// Shows help, version or what is wrong with the command line.
@@ -87,8 +93,13 @@ fn usage(error: &clap::Error) -> u8 {
         let message = text.trim().trim_start_matches("error: ");
         let error = Error::new(ErrorKind::Config, format!("the command line: {message}"));
         let session = Session::new(OutputOptions::default());
-        let document = errors::document(&Failure { error, exit: REFUSED });
-        let _ = std::io::stdout().lock().write_all(session.json(&document).as_bytes());
+        let document = errors::document(&Failure {
+            error,
+            exit: REFUSED,
+        });
+        let _ = std::io::stdout()
+            .lock()
+            .write_all(session.json(&document).as_bytes());
     }
     REFUSED
 }
@@ -99,9 +110,15 @@ fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    let error = Error::new(ErrorKind::Internal, format!("milvusdm itself failed: {message}"))
-        .help("this is a fault of milvusdm; please report it, with the log file");
-    Failure { error, exit: INTERNAL }
+    let error = Error::new(
+        ErrorKind::Internal,
+        format!("milvusdm itself failed: {message}"),
+    )
+    .help("this is a fault of milvusdm; please report it, with the log file");
+    Failure {
+        error,
+        exit: INTERNAL,
+    }
 }
 
 fn log_panic(info: &PanicHookInfo<'_>) {

@@ -4,7 +4,7 @@
 //! The schema is the plugin's own: what is not understood is left out or called a value, never
 //! an error.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Types inside types (a list of a choice of …) beyond this are not spelt out.
 const MAX_DEPTH: usize = 8;
@@ -35,12 +35,19 @@ fn collect(root: &Value, schema: &Value, depth: usize, options: &mut Vec<OptionV
     if depth > MAX_DEPTH {
         return;
     }
-    let required: Vec<&str> =
-        list(schema, "required").iter().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = list(schema, "required")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
         if options.iter().all(|option| option.name != *name) {
-            options.push(view(root, name, property, required.contains(&name.as_str())));
+            options.push(view(
+                root,
+                name,
+                property,
+                required.contains(&name.as_str()),
+            ));
         }
     }
     for part in parts(root, schema) {
@@ -55,13 +62,19 @@ fn view(root: &Value, name: &str, property: &Value, is_required: bool) -> Option
         Some(value) => plain(value),
     };
     let described = std::iter::once(property).chain(parts(root, property));
-    let description = described.filter_map(|schema| schema.get("description")?.as_str()).next();
+    let description = described
+        .filter_map(|schema| schema.get("description")?.as_str())
+        .next();
     OptionView {
         name: name.to_owned(),
         type_name: type_name(root, property, 0),
         default,
         // One line in the source may be broken into several.
-        description: description.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
+        description: description
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
         is_positional: property.get("x-positional") == Some(&Value::Bool(true)),
     }
 }
@@ -73,11 +86,17 @@ fn parts<'a>(root: &'a Value, schema: &'a Value) -> impl Iterator<Item = &'a Val
         .and_then(Value::as_str)
         .and_then(|reference| root.pointer(reference.strip_prefix('#')?));
     let kinds = ["allOf", "anyOf", "oneOf"];
-    referred.into_iter().chain(kinds.into_iter().flat_map(|kind| list(schema, kind)))
+    referred
+        .into_iter()
+        .chain(kinds.into_iter().flat_map(|kind| list(schema, kind)))
 }
 
 fn list<'a>(schema: &'a Value, key: &str) -> &'a [Value] {
-    schema.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    schema
+        .get(key)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// `text`, `whole number`, `refuse | f64`, `text or list of text`.
@@ -88,10 +107,20 @@ fn type_name(root: &Value, schema: &Value, depth: usize) -> String {
     if !constants.is_empty() {
         types.insert(0, constants.join(" | "));
     }
-    if types.is_empty() { "value".to_owned() } else { types.join(" or ") }
+    if types.is_empty() {
+        "value".to_owned()
+    } else {
+        types.join(" or ")
+    }
 }
 
-fn gather(root: &Value, schema: &Value, depth: usize, constants: &mut Vec<String>, types: &mut Vec<String>) {
+fn gather(
+    root: &Value,
+    schema: &Value,
+    depth: usize,
+    constants: &mut Vec<String>,
+    types: &mut Vec<String>,
+) {
     if depth > MAX_DEPTH {
         return;
     }
@@ -128,7 +157,9 @@ fn in_words(root: &Value, schema: &Value, name: &str, depth: usize) -> String {
         "integer" => "whole number".to_owned(),
         "boolean" => "true | false".to_owned(),
         "array" => {
-            let items = schema.get("items").map(|items| type_name(root, items, depth + 1));
+            let items = schema
+                .get("items")
+                .map(|items| type_name(root, items, depth + 1));
             format!("list of {}", items.unwrap_or_else(|| "values".to_owned()))
         }
         "object" => "mapping".to_owned(),
@@ -143,20 +174,6 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// The options as JSON, for `plugins show --json`.
-pub(super) fn to_json(options: &[OptionView]) -> Vec<Value> {
-    let view = |option: &OptionView| {
-        let mut members = Map::new();
-        members.insert("name".to_owned(), option.name.clone().into());
-        members.insert("type".to_owned(), option.type_name.clone().into());
-        members.insert("required".to_owned(), (option.default == "required").into());
-        members.insert("description".to_owned(), option.description.clone().into());
-        members.insert("positional".to_owned(), option.is_positional.into());
-        Value::Object(members)
-    };
-    options.iter().map(view).collect()
 }
 
 #[cfg(test)]
@@ -206,18 +223,29 @@ mod tests {
     fn options_of<T: JsonSchema>() -> Vec<[String; 4]> {
         let schema = schemars::schema_for!(T).to_value();
         let options = options(&schema);
-        options.into_iter().map(|o| [o.name, o.type_name, o.default, o.description]).collect()
+        options
+            .into_iter()
+            .map(|o| [o.name, o.type_name, o.default, o.description])
+            .collect()
     }
 
     #[test]
     fn says_name_type_default_and_description() {
         let wanted = [
-            ["path", "text or list of text", "required", "A file, or several."],
+            [
+                "path",
+                "text or list of text",
+                "required",
+                "A file, or several.",
+            ],
             ["most", "whole number", "", "How many, at most: a number."],
             ["wide", "refuse | f64", "refuse", "What to do."],
             ["is_on", "true | false", "false", ""],
         ];
-        assert_eq!(options_of::<Options>(), wanted.map(|row| row.map(str::to_owned)));
+        assert_eq!(
+            options_of::<Options>(),
+            wanted.map(|row| row.map(str::to_owned))
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use milvusdm_plugin_api::PluginInfo;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::render;
 use super::session::{Answer, Session};
-use super::{options, render};
 use crate::failure::{DONE, Failure};
 use crate::report::VERSION;
 use crate::task;
@@ -32,24 +32,44 @@ struct ListedPlugin<'a> {
 #[derive(Debug, Serialize)]
 struct ShowDocument<'a> {
     version: u32,
-    plugin: &'a PluginInfo,
-    /// The options in words; `plugin` has their schemas.
-    options: Value,
+    plugin: ShownPlugin<'a>,
     exit: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownPlugin<'a> {
+    #[serde(flatten)]
+    listed: ListedPlugin<'a>,
+    /// Its page, in Markdown.
+    docs: &'a str,
+    /// JSON Schema of the options under `source`; null if it does not read.
+    source: &'a Option<Value>,
+    /// JSON Schema of the options under `sink`; null if it does not write.
+    sink: &'a Option<Value>,
+}
+
+impl<'a> ListedPlugin<'a> {
+    fn of(info: &'a PluginInfo) -> Self {
+        Self {
+            name: &info.name,
+            version: &info.version,
+            summary: &info.summary,
+            reads: info.source_options.is_some(),
+            writes: info.sink_options.is_some(),
+        }
+    }
 }
 
 /// Lists the plugins.
 pub(super) fn list(session: &Session) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let infos: Vec<&PluginInfo> = registry.all().map(|entry| &entry.info).collect();
-    let plugins = infos.iter().map(|info| ListedPlugin {
-        name: &info.name,
-        version: &info.version,
-        summary: &info.summary,
-        reads: info.source_options.is_some(),
-        writes: info.sink_options.is_some(),
-    });
-    let document = ListDocument { version: VERSION, plugins: plugins.collect(), exit: DONE };
+    let plugins = infos.iter().map(|info| ListedPlugin::of(info)).collect();
+    let document = ListDocument {
+        version: VERSION,
+        plugins,
+        exit: DONE,
+    };
     session.answer(&document, DONE, |_| render::list(&infos))
 }
 
@@ -57,12 +77,17 @@ pub(super) fn list(session: &Session) -> Result<Answer, Failure> {
 pub(super) fn show(session: &Session, name: &str) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let info = &registry.get(name).map_err(Failure::task)?.info;
-    let in_words = |schema: &Option<Value>| schema.as_ref().map(options::options).map(|o| options::to_json(&o));
-    let options = serde_json::json!({
-        "source": in_words(&info.source_options),
-        "sink": in_words(&info.sink_options),
-    });
-    let document = ShowDocument { version: VERSION, plugin: info, options, exit: DONE };
+    let plugin = ShownPlugin {
+        listed: ListedPlugin::of(info),
+        docs: &info.docs,
+        source: &info.source_options,
+        sink: &info.sink_options,
+    };
+    let document = ShowDocument {
+        version: VERSION,
+        plugin,
+        exit: DONE,
+    };
     session.answer(&document, DONE, |_| render::show(info))
 }
 
@@ -70,5 +95,8 @@ pub(super) fn show(session: &Session, name: &str) -> Result<Answer, Failure> {
 pub(super) fn schema(session: &Session) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let plugins: Vec<PluginInfo> = registry.all().map(|entry| entry.info.clone()).collect();
-    Ok(Answer { body: format!("{:#}\n", task::schema(&plugins)), exit: DONE })
+    Ok(Answer {
+        body: format!("{:#}\n", task::schema(&plugins)),
+        exit: DONE,
+    })
 }

@@ -17,6 +17,9 @@ use super::terminal::Terminal;
 use super::text;
 use crate::control::{Activity, Control};
 
+/// Target of progress as log lines.
+pub(super) const PROGRESS: &str = "progress";
+
 /// How often the bar is drawn.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
 /// How often a line is printed.
@@ -52,13 +55,25 @@ impl ProgressView {
             display.end();
         };
         if how == ProgressStyle::Off {
-            return Self { stop: None, thread: None };
+            return Self {
+                stop: None,
+                thread: None,
+            };
         }
-        match std::thread::Builder::new().name("progress".to_owned()).spawn(run) {
-            Ok(thread) => Self { stop: Some(stop), thread: Some(thread) },
+        match std::thread::Builder::new()
+            .name("progress".to_owned())
+            .spawn(run)
+        {
+            Ok(thread) => Self {
+                stop: Some(stop),
+                thread: Some(thread),
+            },
             Err(e) => {
                 tracing::warn!("No progress is shown, no thread can be started: {e}.");
-                Self { stop: None, thread: None }
+                Self {
+                    stop: None,
+                    thread: None,
+                }
             }
         }
     }
@@ -75,7 +90,11 @@ impl Drop for ProgressView {
 }
 
 /// What `auto` means here.
-fn choose(wanted: Option<ProgressStyle>, output: &OutputOptions, is_terminal: bool) -> ProgressStyle {
+fn choose(
+    wanted: Option<ProgressStyle>,
+    output: &OutputOptions,
+    is_terminal: bool,
+) -> ProgressStyle {
     match wanted.unwrap_or_default() {
         ProgressStyle::Auto if output.quiet => ProgressStyle::Off,
         // Lines of JSON and a bar can't share a terminal.
@@ -100,7 +119,12 @@ impl Snapshot {
     fn take(control: &Control, meter: &mut Meter) -> Self {
         let (rows, bytes) = (control.progress().rows(), control.progress().bytes());
         let estimate = meter.measure(Instant::now(), rows, bytes);
-        Self { rows, bytes, estimate, activity: control.activity() }
+        Self {
+            rows,
+            bytes,
+            estimate,
+            activity: control.activity(),
+        }
     }
 
     /// What is known, the most wanted first: a narrow terminal cuts the end off.
@@ -116,7 +140,11 @@ impl Snapshot {
             (0, 0) => {}
             (done, 0) => parts.push(text::counted(done, "row", "rows")),
             (done, total) => {
-                parts.push(format!("{} of {}", text::count(done), text::counted(total, "row", "rows")));
+                parts.push(format!(
+                    "{} of {}",
+                    text::count(done),
+                    text::counted(total, "row", "rows")
+                ));
             }
         }
         if self.bytes.0 > 0 {
@@ -128,30 +156,51 @@ impl Snapshot {
         if let Some(activity) = &self.activity {
             parts.push(doing(activity));
         }
-        if parts.is_empty() { "planning".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() {
+            "planning".to_owned()
+        } else {
+            parts.join(", ")
+        }
     }
 }
 
 /// `faiss: reading id map 12 of 40`.
 fn doing(activity: &Activity) -> String {
-    let Activity { plugin, what, done, total } = activity;
+    let Activity {
+        plugin,
+        what,
+        done,
+        total,
+    } = activity;
     let what = text::line(what);
     match total {
         0 => format!("{plugin}: {what}"),
-        total => format!("{plugin}: {what} {} of {}", text::count(*done), text::count(*total)),
+        total => format!(
+            "{plugin}: {what} {} of {}",
+            text::count(*done),
+            text::count(*total)
+        ),
     }
 }
 
 /// Where progress is shown.
 enum Display {
-    Bar { bar: ProgressBar, terminal: Arc<Terminal> },
-    Lines { terminal: Arc<Terminal>, is_json: bool },
+    Bar {
+        bar: ProgressBar,
+        terminal: Arc<Terminal>,
+    },
+    Lines {
+        terminal: Arc<Terminal>,
+        is_json: bool,
+    },
 }
 
 impl Display {
     fn bar(terminal: Arc<Terminal>) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.set_style(BarStyle::default_spinner());
+        if let Ok(style) = BarStyle::with_template("{spinner} {wide_msg}") {
+            bar.set_style(style);
+        }
         terminal.show(bar.clone());
         Self::Bar { bar, terminal }
     }
@@ -173,10 +222,13 @@ impl Display {
                 bar.set_message(now.in_text());
                 bar.tick();
             }
-            Self::Lines { terminal, is_json: false } => {
+            Self::Lines {
+                terminal,
+                is_json: false,
+            } => {
                 terminal.write(&format!("progress: {}\n", now.in_text()));
             }
-            Self::Lines { terminal, is_json: true } => terminal.write(&in_json(now)),
+            Self::Lines { is_json: true, .. } => log(now),
         }
     }
 
@@ -198,21 +250,20 @@ fn lengthen(bar: &ProgressBar) {
     }
 }
 
-/// A log line that programs can read.
-fn in_json(now: &Snapshot) -> String {
+/// A log line that programs can read; it stays out of the log file.
+fn log(now: &Snapshot) {
     let known = |total: u64| Some(total).filter(|total| *total > 0);
-    let line = serde_json::json!({
-        "level": "INFO",
-        "target": "progress",
-        "message": now.in_text(),
-        "rows": now.rows.0,
-        "rows_total": known(now.rows.1),
-        "bytes": now.bytes.0,
-        "bytes_total": known(now.bytes.1),
-        "bytes_per_second": now.estimate.bytes_per_second,
-        "seconds_left": now.estimate.seconds_left.map(|seconds| seconds.round()),
-    });
-    format!("{line}\n")
+    tracing::info!(
+        target: PROGRESS,
+        rows = now.rows.0,
+        rows_total = known(now.rows.1),
+        bytes = now.bytes.0,
+        bytes_total = known(now.bytes.1),
+        bytes_per_second = now.estimate.bytes_per_second,
+        seconds_left = now.estimate.seconds_left.map(f64::round),
+        "{}",
+        now.in_text()
+    );
 }
 
 #[cfg(test)]
@@ -236,31 +287,59 @@ mod tests {
     fn shows_share_time_left_rows_bytes_and_rate() {
         let wanted = "41 %, 3.7 s left, 1,234,567 of 3,000,000 rows, 256.0 MiB, 100.0 MiB/s";
         assert_eq!(snapshot().in_text(), wanted);
-        let line: serde_json::Value = serde_json::from_str(&in_json(&snapshot())).unwrap();
-        assert_eq!((&line["rows"], &line["seconds_left"]), (&1_234_567.into(), &4.0.into()));
     }
 
     #[test]
     fn shows_only_what_is_known() {
-        let unknown = Snapshot { rows: (5, 0), bytes: (0, 0), estimate: Estimate::default(), ..snapshot() };
+        let unknown = Snapshot {
+            rows: (5, 0),
+            bytes: (0, 0),
+            estimate: Estimate::default(),
+            ..snapshot()
+        };
         assert_eq!(unknown.in_text(), "5 rows");
-        let activity = Activity { plugin: "faiss".into(), what: "reading ids".into(), done: 1, total: 1000 };
-        let planning = Snapshot { rows: (0, 0), activity: None, ..unknown.clone() };
+        let activity = Activity {
+            plugin: "faiss".into(),
+            what: "reading ids".into(),
+            done: 1,
+            total: 1000,
+        };
+        let planning = Snapshot {
+            rows: (0, 0),
+            activity: None,
+            ..unknown.clone()
+        };
         assert_eq!(planning.in_text(), "planning");
-        let busy = Snapshot { rows: (0, 0), activity: Some(activity), ..unknown };
+        let busy = Snapshot {
+            rows: (0, 0),
+            activity: Some(activity),
+            ..unknown
+        };
         assert_eq!(busy.in_text(), "faiss: reading ids 1 of 1,000");
     }
 
     #[test]
     fn a_bar_is_for_terminals_and_people() {
         let text = OutputOptions::default();
-        let json = OutputOptions { log_format: LogFormat::Json, ..OutputOptions::default() };
-        let quiet = OutputOptions { quiet: true, ..OutputOptions::default() };
+        let json = OutputOptions {
+            log_format: LogFormat::Json,
+            ..OutputOptions::default()
+        };
+        let quiet = OutputOptions {
+            quiet: true,
+            ..OutputOptions::default()
+        };
         assert_eq!(choose(None, &text, true), ProgressStyle::Bar);
         assert_eq!(choose(None, &text, false), ProgressStyle::Plain);
         assert_eq!(choose(None, &json, true), ProgressStyle::Plain);
         assert_eq!(choose(None, &quiet, true), ProgressStyle::Off);
-        assert_eq!(choose(Some(ProgressStyle::Off), &text, true), ProgressStyle::Off);
-        assert_eq!(choose(Some(ProgressStyle::Plain), &text, true), ProgressStyle::Plain);
+        assert_eq!(
+            choose(Some(ProgressStyle::Off), &text, true),
+            ProgressStyle::Off
+        );
+        assert_eq!(
+            choose(Some(ProgressStyle::Plain), &text, true),
+            ProgressStyle::Plain
+        );
     }
 }

@@ -37,28 +37,50 @@ struct Sample {
 impl Meter {
     /// Takes note of (done, total) rows and bytes; a total of 0 is unknown.
     pub fn measure(&mut self, at: Instant, rows: (u64, u64), bytes: (u64, u64)) -> Estimate {
-        self.samples.push_back(Sample { at, rows: rows.0, bytes: bytes.0 });
+        self.samples.push_back(Sample {
+            at,
+            rows: rows.0,
+            bytes: bytes.0,
+        });
         // One sample from before the window stays, to measure from.
-        while self.samples.get(1).is_some_and(|s| at.saturating_duration_since(s.at) >= WINDOW) {
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|s| at.saturating_duration_since(s.at) >= WINDOW)
+        {
             self.samples.pop_front();
         }
         // Rows are exact where they are known; bytes are an estimate of the source.
         let (done, total) = if rows.1 > 0 { rows } else { bytes };
         let fraction = (total > 0).then(|| (done as f64 / total as f64).min(1.0));
         let Some(first) = self.samples.front().copied() else {
-            return Estimate { fraction, ..Estimate::default() };
+            return Estimate {
+                fraction,
+                ..Estimate::default()
+            };
         };
         let elapsed = at.saturating_duration_since(first.at);
         if elapsed < LEAST {
-            return Estimate { fraction, ..Estimate::default() };
+            return Estimate {
+                fraction,
+                ..Estimate::default()
+            };
         }
         let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / elapsed.as_secs_f64();
         let byte_rate = rate(bytes.0, first.bytes);
-        let done_rate = if rows.1 > 0 { rate(rows.0, first.rows) } else { byte_rate };
-        let seconds_left = (total > 0 && done_rate > 0.0)
-            .then(|| total.saturating_sub(done) as f64 / done_rate);
+        let done_rate = if rows.1 > 0 {
+            rate(rows.0, first.rows)
+        } else {
+            byte_rate
+        };
+        let seconds_left =
+            (total > 0 && done_rate > 0.0).then(|| total.saturating_sub(done) as f64 / done_rate);
         let bytes_per_second = (byte_rate > 0.0).then_some(byte_rate.round() as u64);
-        Estimate { fraction, bytes_per_second, seconds_left }
+        Estimate {
+            fraction,
+            bytes_per_second,
+            seconds_left,
+        }
     }
 }
 
@@ -99,6 +121,9 @@ mod tests {
         let mut meter = Meter::default();
         meter.measure(start, (0, 0), (0, 100));
         let estimate = meter.measure(start + Duration::from_secs(1), (7, 0), (25, 100));
-        assert_eq!((estimate.fraction, estimate.seconds_left), (Some(0.25), Some(3.0)));
+        assert_eq!(
+            (estimate.fraction, estimate.seconds_left),
+            (Some(0.25), Some(3.0))
+        );
     }
 }

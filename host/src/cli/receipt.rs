@@ -29,7 +29,10 @@ impl Receipt {
             let error = Error::io("make the receipt file", error)
                 .with("file", path.display())
                 .help("name a file in a folder that exists and can be written with `--receipt`");
-            Failure { error, exit: REFUSED }
+            Failure {
+                error,
+                exit: REFUSED,
+            }
         };
         if path.is_dir() {
             return Err(refused(&std::io::ErrorKind::IsADirectory.into()));
@@ -44,7 +47,10 @@ impl Receipt {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
             .map_err(|e| refused(&e))?;
-        Ok(Self { path: path.to_owned(), beside })
+        Ok(Self {
+            path: path.to_owned(),
+            beside,
+        })
     }
 
     /// Writes it, durably.
@@ -54,9 +60,14 @@ impl Receipt {
             let error = Error::io("write the receipt", error)
                 .with("file", path.display())
                 .help("the run itself has ended as its result says");
-            Failure { error, exit: ENDPOINT }
+            Failure {
+                error,
+                exit: ENDPOINT,
+            }
         };
-        beside.write_all(document.as_bytes()).map_err(|e| failed(&e))?;
+        beside
+            .write_all(document.as_bytes())
+            .map_err(|e| failed(&e))?;
         beside.as_file().sync_all().map_err(|e| failed(&e))?;
         beside.persist(&path).map_err(|e| failed(&e.error))?;
         Ok(())
@@ -83,10 +94,18 @@ mod tests {
     #[test]
     fn a_place_that_can_not_be_written_is_refused_beforehand() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [folder.path().to_owned(), folder.path().join("missing/receipt.json")] {
+        for path in [
+            folder.path().to_owned(),
+            folder.path().join("missing/receipt.json"),
+        ] {
             let failure = Receipt::open(&path).unwrap_err();
             assert_eq!(failure.exit, REFUSED);
-            assert!(failure.error.to_string().contains(&path.display().to_string()));
+            assert!(
+                failure
+                    .error
+                    .to_string()
+                    .contains(&path.display().to_string())
+            );
         }
     }
 }

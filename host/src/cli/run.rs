@@ -29,7 +29,8 @@ pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure
 fn copy_task(registry: &Registry, args: &CopyArgs) -> Result<Task, Failure> {
     let lookup = |name: &str| registry.get(name).map(|entry| entry.info.clone());
     let mut task = Task::copy(&args.source, &args.sink, &lookup).map_err(Failure::task)?;
-    task.select(&args.select, &args.exclude).map_err(Failure::task)?;
+    task.select(&args.select, &args.exclude)
+        .map_err(Failure::task)?;
     task.rename(&args.map).map_err(Failure::task)?;
     if let Some(mode) = args.mode {
         task.mode = mode.into();
@@ -56,9 +57,10 @@ fn with_receipt(
     };
     let document: Value = match &outcome {
         Ok(report) => to_value(report)?,
-        Err(failure) => {
-            errors::document(&Failure { error: failure.error.clone(), exit: session.exit_of(failure) })
-        }
+        Err(failure) => errors::document(&Failure {
+            error: failure.error.clone(),
+            exit: session.exit_of(failure),
+        }),
     };
     let written = receipt.write(&session.json(&document));
     let mut answer = answer(session, outcome?)?;
@@ -81,7 +83,19 @@ fn execute(
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, options.progress);
+    tracing::debug!(
+        version = env!("CARGO_PKG_VERSION"),
+        source = task.source.plugin,
+        sink = task.sink.plugin,
+        mode = ?task.mode,
+        memory_bytes = task.memory_bytes,
+        "A run begins."
+    );
     let plan = Plan::make(&task, &registry, &session.control)?;
+    if plan.refusals().is_empty() {
+        let (rows, bytes) = plan.totals();
+        tracing::info!(rows, bytes, "Planned: nothing stands in the way.");
+    }
     let mut report = engine::run(&plan, &session.control);
     drop(progress);
     render::settle(&mut report);
@@ -107,5 +121,20 @@ fn answer(session: &Session, report: RunReport) -> Result<Answer, Failure> {
     if let Some(error) = &report.error {
         errors::show(session, "", error, report.exit);
     }
+    let ledger = &report.ledger;
+    tracing::info!(
+        target: errors::OUTCOME,
+        exit = report.exit,
+        found = ledger.found,
+        written = ledger.written,
+        deleted = ledger.deleted,
+        skipped = ledger.skipped,
+        collapsed = ledger.collapsed,
+        rejected = ledger.rejected,
+        lost = ledger.lost,
+        seconds = report.seconds,
+        "{}",
+        render::verdict(&report)
+    );
     session.answer(&report, report.exit, render::run)
 }

@@ -33,7 +33,11 @@ pub(super) struct Answer {
 impl Session {
     pub fn new(output: OutputOptions) -> Self {
         let terminal = Arc::new(Terminal::new());
-        Self { control: Control::new(), terminal, output: Arc::new(output) }
+        Self {
+            control: Control::new(),
+            terminal,
+            output: Arc::new(output),
+        }
     }
 
     /// The linked-in plugins.
@@ -43,14 +47,19 @@ impl Session {
 
     /// Has these texts masked wherever something is shown.
     pub fn hide(&self, secrets: &[String]) {
-        secrets.iter().for_each(|secret| self.control.add_secret(secret));
+        secrets
+            .iter()
+            .for_each(|secret| self.control.add_secret(secret));
     }
 
     /// Lets SIGINT and SIGTERM stop the command.
     pub fn heed_signals(&self) -> Result<(), Failure> {
         signals::heed(self).map_err(|e| {
             let error = Error::io("prepare for SIGINT and SIGTERM", &e);
-            Failure { error, exit: INTERNAL }
+            Failure {
+                error,
+                exit: INTERNAL,
+            }
         })
     }
 
@@ -81,9 +90,15 @@ impl Session {
     pub fn answer_failure(&self, failure: &Failure) -> Answer {
         let exit = self.exit_of(failure);
         errors::show(self, "", &failure.error, exit);
-        let failure = Failure { error: failure.error.clone(), exit };
-        let body =
-            if self.output.json { self.json(&errors::document(&failure)) } else { String::new() };
+        let failure = Failure {
+            error: failure.error.clone(),
+            exit,
+        };
+        let body = if self.output.json {
+            self.json(&errors::document(&failure))
+        } else {
+            String::new()
+        };
         Answer { body, exit }
     }
 
@@ -99,9 +114,16 @@ impl Session {
     /// of our failures.
     pub fn print(&self, answer: &Answer) -> u8 {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(answer.body.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(answer.body.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-                let exit = if answer.exit == 0 { ENDPOINT } else { answer.exit };
+                let exit = if answer.exit == 0 {
+                    ENDPOINT
+                } else {
+                    answer.exit
+                };
                 errors::show(self, "", &Error::io("print the result on stdout", &e), exit);
                 exit
             }
@@ -114,7 +136,10 @@ impl Session {
 pub(super) fn to_value<T: Serialize>(report: &T) -> Result<Value, Failure> {
     serde_json::to_value(report).map_err(|e| {
         let error = Error::new(ErrorKind::Internal, "write the report as JSON").caused_by(e);
-        Failure { error, exit: INTERNAL }
+        Failure {
+            error,
+            exit: INTERNAL,
+        }
     })
 }
 
@@ -122,7 +147,9 @@ fn mask(value: &mut Value, control: &Control) {
     match value {
         Value::String(text) => *text = control.mask(text),
         Value::Array(items) => items.iter_mut().for_each(|item| mask(item, control)),
-        Value::Object(members) => members.values_mut().for_each(|member| mask(member, control)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|member| mask(member, control)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -137,7 +164,10 @@ mod tests {
         session.hide(&["hunter2".to_owned(), "new\nline".to_owned()]);
         let document = serde_json::json!({"a": [{"b": "x hunter2 y", "c": "new\nline"}], "n": 7});
         let shown: Value = serde_json::from_str(&session.json(&document)).unwrap();
-        assert_eq!(shown, serde_json::json!({"a": [{"b": "x *** y", "c": "***"}], "n": 7}));
+        assert_eq!(
+            shown,
+            serde_json::json!({"a": [{"b": "x *** y", "c": "***"}], "n": 7})
+        );
     }
 
     #[test]

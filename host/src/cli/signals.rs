@@ -29,43 +29,49 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub(super) fn heed(session: &Session) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let session = session.clone();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut asked: Option<Instant> = None;
-        for signal in signals.forever() {
-            match asked {
-                None => {
-                    asked = Some(Instant::now());
-                    session.control.cancel(signal);
-                    tracing::warn!("{}", stopping(signal));
-                    watch(session.clone());
-                }
-                Some(asked) if asked.elapsed() < ECHO => {}
-                Some(_) => {
-                    session.terminal.clear();
-                    low_level::exit(i32::from(of_signal(signal)));
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut asked: Option<Instant> = None;
+            for signal in signals.forever() {
+                match asked {
+                    None => {
+                        asked = Some(Instant::now());
+                        session.control.cancel(signal);
+                        tracing::warn!("{}", stopping(signal));
+                        watch(session.clone());
+                    }
+                    Some(asked) if asked.elapsed() < ECHO => {}
+                    Some(_) => {
+                        session.terminal.clear();
+                        low_level::exit(i32::from(of_signal(signal)));
+                    }
                 }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
 fn stopping(signal: i32) -> String {
     let name = low_level::signal_name(signal).unwrap_or("a signal");
-    format!("Stopping on {name}: what is half-written is taken back. A second signal leaves at once.")
+    format!(
+        "Stopping on {name}: what is half-written is taken back. A second signal leaves at once."
+    )
 }
 
 /// Leaves the program if a call into a plugin does not come back.
 fn watch(session: Session) {
     let asked = Instant::now();
-    let watching = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-        loop {
-            std::thread::sleep(INTERVAL);
-            if let Some(call) = overdue(&session.control, asked) {
-                leave(&session, &call);
+    let watching = std::thread::Builder::new()
+        .name("watch".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(INTERVAL);
+                if let Some(call) = overdue(&session.control, asked) {
+                    leave(&session, &call);
+                }
             }
-        }
-    });
+        });
     if let Err(e) = watching {
         tracing::warn!("Calls into plugins are not watched, no thread can be started: {e}.");
     }
@@ -90,7 +96,10 @@ fn leave(session: &Session, call: &PendingCall) -> ! {
     let error = Error::new(ErrorKind::Plugin, message)
         .with("plugin", &call.plugin)
         .with("entry", call.entry);
-    let answer = session.answer_failure(&Failure { error, exit: PLUGIN });
+    let answer = session.answer_failure(&Failure {
+        error,
+        exit: PLUGIN,
+    });
     session.print(&answer);
     low_level::exit(i32::from(PLUGIN))
 }

@@ -47,7 +47,10 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_by_width_on_the_terminal() {
-        let rows = [vec!["faces".to_owned(), "7".to_owned()], vec!["画像".to_owned(), "1,000".to_owned()]];
+        let rows = [
+            vec!["faces".to_owned(), "7".to_owned()],
+            vec!["画像".to_owned(), "1,000".to_owned()],
+        ];
         let shown = table(&[("DATASET", Align::Left), ("ROWS", Align::Right)], &rows);
         assert_eq!(shown, "DATASET   ROWS\nfaces        7\n画像     1,000\n");
     }

@@ -21,7 +21,11 @@ impl Terminal {
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = std::io::stderr().is_terminal() && !is_dumb;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { bar: Mutex::new(None), is_terminal, has_color: is_terminal && !no_color }
+        Self {
+            bar: Mutex::new(None),
+            is_terminal,
+            has_color: is_terminal && !no_color,
+        }
     }
 
     /// Whether a bar can be drawn.
@@ -39,7 +43,9 @@ impl Terminal {
     pub fn write(&self, lines: &str) {
         let write = || {
             let mut stderr = std::io::stderr().lock();
-            let _ = stderr.write_all(lines.as_bytes()).and_then(|()| stderr.flush());
+            let _ = stderr
+                .write_all(lines.as_bytes())
+                .and_then(|()| stderr.flush());
         };
         // Cloned, so that the lock is not held while drawing.
         let bar = self.bar().clone();

@@ -66,7 +66,9 @@ pub(super) fn per_second(number: u64, seconds: f64) -> Option<u64> {
 
 /// Text from outside in one line: control characters, line breaks and direction marks replaced.
 pub(super) fn line(text: &str) -> String {
-    text.chars().map(|letter| if steers(letter) { '\u{FFFD}' } else { letter }).collect()
+    text.chars()
+        .map(|letter| if steers(letter) { '\u{FFFD}' } else { letter })
+        .collect()
 }
 
 /// Text from outside that may have lines of its own.
@@ -91,7 +93,17 @@ mod tests {
     #[test]
     fn counts_have_separators() {
         let shown = [0, 7, 999, 1000, 1_234_567, u64::MAX].map(count);
-        assert_eq!(shown, ["0", "7", "999", "1,000", "1,234,567", "18,446,744,073,709,551,615"]);
+        assert_eq!(
+            shown,
+            [
+                "0",
+                "7",
+                "999",
+                "1,000",
+                "1,234,567",
+                "18,446,744,073,709,551,615"
+            ]
+        );
         assert_eq!(counted(1, "row", "rows"), "1 row");
         assert_eq!(counted(0, "row", "rows"), "0 rows");
     }
@@ -99,20 +111,41 @@ mod tests {
     #[test]
     fn sizes_change_their_unit_before_they_show_1024() {
         let shown = [0, 1023, 1024, 1_048_575, 512_000_000, u64::MAX].map(size);
-        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "488.3 MiB", "16384.0 PiB"]);
+        assert_eq!(
+            shown,
+            [
+                "0 B",
+                "1023 B",
+                "1.0 KiB",
+                "1.0 MiB",
+                "488.3 MiB",
+                "16384.0 PiB"
+            ]
+        );
     }
 
     #[test]
     fn durations_have_two_units_at_most() {
         let shown = [0.04, 9.94, 9.96, 59.6, 185.0, 7800.0, 200_000.0, f64::NAN].map(duration);
-        let wanted =
-            ["0.0 s", "9.9 s", "10 s", "1 min 00 s", "3 min 05 s", "2 h 10 min", "2 days 7 h", "unknown"];
+        let wanted = [
+            "0.0 s",
+            "9.9 s",
+            "10 s",
+            "1 min 00 s",
+            "3 min 05 s",
+            "2 h 10 min",
+            "2 days 7 h",
+            "unknown",
+        ];
         assert_eq!(shown, wanted);
     }
 
     #[test]
     fn foreign_text_can_not_steer_a_terminal() {
-        assert_eq!(line("a\u{1b}[2Jb\nc\u{202E}d"), "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d");
+        assert_eq!(
+            line("a\u{1b}[2Jb\nc\u{202E}d"),
+            "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d"
+        );
         assert_eq!(lines("a\r\nb\u{7}\n"), "a\nb\u{FFFD}");
     }
 

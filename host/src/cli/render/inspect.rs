@@ -21,7 +21,10 @@ pub(in crate::cli) fn inspect(report: &InspectReport) -> String {
     let columns: Vec<String> = report.datasets.iter().filter_map(columns).collect();
     section(&mut shown, "Columns", &columns);
     let indexes = report.datasets.iter().flat_map(|dataset| {
-        dataset.indexes.iter().map(|index| format!("{}: {}", dataset.name(), definition(index)))
+        dataset
+            .indexes
+            .iter()
+            .map(|index| format!("{}: {}", dataset.name(), definition(index)))
     });
     section(&mut shown, "Indexes", &indexes.collect::<Vec<_>>());
     for tree in &report.trees {
@@ -52,7 +55,12 @@ fn datasets(datasets: &[DatasetView]) -> String {
     let row = |dataset: &DatasetView| {
         let mut row = vec![dataset.collection.clone()];
         if has_partitions {
-            row.push(dataset.partition.clone().unwrap_or_else(|| "_default".to_owned()));
+            row.push(
+                dataset
+                    .partition
+                    .clone()
+                    .unwrap_or_else(|| "_default".to_owned()),
+            );
         }
         row.extend([
             rows(dataset),
@@ -60,7 +68,7 @@ fn datasets(datasets: &[DatasetView]) -> String {
             known(dataset.bytes, text::size),
             vector(dataset),
             metric(dataset),
-            super::word(&dataset.ids),
+            ids(dataset),
         ]);
         row
     };
@@ -75,7 +83,9 @@ pub(super) fn rows(dataset: &DatasetView) -> String {
 
 /// `128 x f32`, `256 bits`, `sparse f32`.
 pub(super) fn vector(dataset: &DatasetView) -> String {
-    let Some(vector) = &dataset.vector else { return "none".to_owned() };
+    let Some(vector) = &dataset.vector else {
+        return "none".to_owned();
+    };
     match (vector.as_str(), dataset.dim) {
         (vector, None) => vector.to_owned(),
         ("binary bit", Some(dim)) => format!("{} bits", text::count(u64::from(dim))),
@@ -91,6 +101,19 @@ pub(super) fn metric(dataset: &DatasetView) -> String {
     dataset.metric.clone().unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
+/// Where the ids come from, and their type: `given Int64`.
+pub(super) fn ids(dataset: &DatasetView) -> String {
+    let policy = super::word(&dataset.ids);
+    match dataset
+        .columns
+        .iter()
+        .find(|column| column.role == Some("id"))
+    {
+        Some(column) => format!("{policy} {}", column.type_name),
+        None => policy,
+    }
+}
+
 /// The columns beyond ids and one vector, which the table shows.
 fn columns(dataset: &DatasetView) -> Option<String> {
     let is_plain = |role: Option<&str>| matches!(role, Some("id" | "vector"));
@@ -98,10 +121,17 @@ fn columns(dataset: &DatasetView) -> Option<String> {
         return None;
     }
     let columns = dataset.columns.iter().map(|column| {
-        let role = column.role.map(|role| format!("{role} ")).unwrap_or_default();
+        let role = column
+            .role
+            .map(|role| format!("{role} "))
+            .unwrap_or_default();
         format!("{} ({role}{})", column.name, column.type_name)
     });
-    Some(format!("{}: {}", dataset.name(), columns.collect::<Vec<_>>().join(", ")))
+    Some(format!(
+        "{}: {}",
+        dataset.name(),
+        columns.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 /// `ivf on vector, metric l2 (nlist 1024)`.
@@ -115,7 +145,10 @@ fn definition(index: &IndexDefinition) -> String {
         let _ = write!(shown, ", metric {metric}");
     }
     if !index.params.is_empty() {
-        let params = index.params.iter().map(|(name, value)| format!("{name} {}", plain(value)));
+        let params = index
+            .params
+            .iter()
+            .map(|(name, value)| format!("{name} {}", plain(value)));
         let _ = write!(shown, " ({})", params.collect::<Vec<_>>().join(", "));
     }
     shown
@@ -124,7 +157,10 @@ fn definition(index: &IndexDefinition) -> String {
 /// Draws a node, its facts and its parts.
 fn draw(shown: &mut String, node: &Node, first: &str, rest: &str, depth: usize) {
     let _ = write!(shown, "{first}{}", text::line(&node.label));
-    let facts = node.facts.iter().map(|(name, value)| format!("{name} {}", plain(value)));
+    let facts = node
+        .facts
+        .iter()
+        .map(|(name, value)| format!("{name} {}", plain(value)));
     let facts = text::line(&facts.collect::<Vec<_>>().join(", "));
     let _ = writeln!(shown, "{}{facts}", if facts.is_empty() { "" } else { ": " });
     if depth >= MAX_DEPTH && !node.children.is_empty() {
@@ -133,16 +169,25 @@ fn draw(shown: &mut String, node: &Node, first: &str, rest: &str, depth: usize) 
     }
     for (at, child) in node.children.iter().enumerate() {
         let is_last = at + 1 == node.children.len();
-        let (first, below) = if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
-        draw(shown, child, &format!("{rest}{first}"), &format!("{rest}{below}"), depth + 1);
+        let (first, below) = if is_last {
+            ("└── ", "    ")
+        } else {
+            ("├── ", "│   ")
+        };
+        draw(
+            shown,
+            child,
+            &format!("{rest}{first}"),
+            &format!("{rest}{below}"),
+            depth + 1,
+        );
     }
 }
 
-/// A value without the quotation marks of JSON; whole numbers with separators.
+/// A value without the quotation marks of JSON.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), text::count),
         other => other.to_string(),
     }
 }

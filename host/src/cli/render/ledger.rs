@@ -45,7 +45,10 @@ fn numbers(name: String, ledger: &Ledger) -> Vec<String> {
         ledger.rejected,
         ledger.lost,
     ];
-    [name, found].into_iter().chain(rest.map(text::count)).collect()
+    [name, found]
+        .into_iter()
+        .chain(rest.map(text::count))
+        .collect()
 }
 
 /// `400,000 found = 399,998 written + 2 rejected`, the parts that are 0 left out.
@@ -64,8 +67,10 @@ pub(super) fn equation(ledger: &Ledger) -> String {
         .map(|(number, name)| format!("{} {name}", text::count(number)))
         .collect();
     if let (Some(found), false) = (ledger.found, ledger.is_balanced()) {
-        let (missing, extra) =
-            (found.saturating_sub(ledger.accounted()), ledger.accounted().saturating_sub(found));
+        let (missing, extra) = (
+            found.saturating_sub(ledger.accounted()),
+            ledger.accounted().saturating_sub(found),
+        );
         sum.push(match missing {
             0 => format!("{} too many", text::count(extra)),
             missing => format!("{} missing", text::count(missing)),
@@ -82,11 +87,24 @@ mod tests {
 
     #[test]
     fn the_equation_shows_what_is_missing() {
-        let balanced = Ledger { written: 1998, rejected: 2, ..Ledger::of(Some(2000)) };
-        assert_eq!(equation(&balanced), "2,000 found = 1,998 written + 2 rejected");
-        let short = Ledger { written: 1999, ..Ledger::of(Some(2000)) };
+        let balanced = Ledger {
+            written: 1998,
+            rejected: 2,
+            ..Ledger::of(Some(2000))
+        };
+        assert_eq!(
+            equation(&balanced),
+            "2,000 found = 1,998 written + 2 rejected"
+        );
+        let short = Ledger {
+            written: 1999,
+            ..Ledger::of(Some(2000))
+        };
         assert_eq!(equation(&short), "2,000 found ≠ 1,999 written + 1 missing");
-        let long = Ledger { written: 2001, ..Ledger::of(Some(2000)) };
+        let long = Ledger {
+            written: 2001,
+            ..Ledger::of(Some(2000))
+        };
         assert_eq!(equation(&long), "2,000 found ≠ 2,001 written + 1 too many");
         assert_eq!(equation(&Ledger::of(None)), "unknown found = 0 written");
     }

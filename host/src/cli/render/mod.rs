@@ -14,7 +14,7 @@ pub(super) use inspect::inspect;
 pub(super) use plan::plan;
 pub(super) use plugins::{list, show};
 pub(super) use run::run;
-pub(super) use verdict::settle;
+pub(super) use verdict::{settle, verdict};
 
 use std::fmt::Write as _;
 
@@ -59,7 +59,10 @@ fn conversions(report: &RunReport) -> Vec<String> {
                 Some(to) => format!("{} -> {to}", conversion.from),
                 None => format!("{} is left out", conversion.from),
             };
-            format!("{}: column `{}`: {becomes} ({class})", target.name, conversion.column)
+            format!(
+                "{}: column `{}`: {becomes} ({class})",
+                target.name, conversion.column
+            )
         })
     });
     lines.collect()
@@ -75,15 +78,24 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 
 /// The targets of a plan or a run.
 fn targets(targets: &[TargetView]) -> String {
-    let has_run = targets.iter().any(|target| target.status != Status::Planned);
+    let has_run = targets
+        .iter()
+        .any(|target| target.status != Status::Planned);
     let mut header = vec![("TARGET", Align::Left), ("ACTION", Align::Left)];
     if has_run {
-        header.extend([("STATUS", Align::Left), ("ADDED", Align::Right), ("ROWS", Align::Right)]);
+        header.extend([
+            ("STATUS", Align::Left),
+            ("ADDED", Align::Right),
+            ("ROWS", Align::Right),
+        ]);
     } else {
         header.push(("THERE NOW", Align::Right));
     }
     header.extend([("SIZE", Align::Right), ("LOCATION", Align::Left)]);
-    let rows: Vec<Vec<String>> = targets.iter().map(|target| target_row(target, has_run)).collect();
+    let rows: Vec<Vec<String>> = targets
+        .iter()
+        .map(|target| target_row(target, has_run))
+        .collect();
     table(&header, &rows)
 }
 
@@ -95,7 +107,11 @@ fn target_row(target: &TargetView, has_run: bool) -> Vec<String> {
             None if !is_written => "-".to_owned(),
             number => known(number, text::count),
         };
-        row.extend([word(&target.status), or_dash(target.rows_added), or_dash(target.rows_total)]);
+        row.extend([
+            word(&target.status),
+            or_dash(target.rows_added),
+            or_dash(target.rows_total),
+        ]);
     } else {
         row.push(match target.action {
             Action::Create => "-".to_owned(),

@@ -46,14 +46,18 @@ fn row(dataset: &DatasetView) -> Vec<String> {
         known(dataset.bytes, text::size),
         super::inspect::vector(dataset),
         super::inspect::metric(dataset),
-        super::word(&dataset.ids),
+        super::inspect::ids(dataset),
         dataset.target.clone().unwrap_or_else(|| "-".to_owned()),
     ]
 }
 
 fn refusals(refusals: &[Refusal]) -> Vec<String> {
     let line = |refusal: &Refusal| {
-        let at = refusal.error.context_value("at").map(|at| format!("{at}: ")).unwrap_or_default();
+        let at = refusal
+            .error
+            .context_value("at")
+            .map(|at| format!("{at}: "))
+            .unwrap_or_default();
         let about = match refusal.about.as_str() {
             "" => String::new(),
             about => format!("{about}: "),

@@ -19,7 +19,12 @@ pub(in crate::cli) fn list(plugins: &[&PluginInfo]) -> String {
         ("SUMMARY", Align::Left),
     ];
     let row = |info: &&PluginInfo| {
-        vec![info.name.clone(), info.version.clone(), directions(info).to_owned(), info.summary.clone()]
+        vec![
+            info.name.clone(),
+            info.version.clone(),
+            directions(info).to_owned(),
+            info.summary.clone(),
+        ]
     };
     table(&header, &plugins.iter().map(row).collect::<Vec<_>>())
 }
@@ -45,7 +50,10 @@ pub(in crate::cli) fn show(info: &PluginInfo) -> String {
     if !info.docs.trim().is_empty() {
         let _ = write!(shown, "\n{}\n", text::lines(info.docs.trim()));
     }
-    for (side, schema) in [("source", &info.source_options), ("sink", &info.sink_options)] {
+    for (side, schema) in [
+        ("source", &info.source_options),
+        ("sink", &info.sink_options),
+    ] {
         if let Some(schema) = schema {
             side_options(&mut shown, side, &info.name, schema);
         }
@@ -55,7 +63,11 @@ pub(in crate::cli) fn show(info: &PluginInfo) -> String {
 
 fn side_options(shown: &mut String, side: &str, name: &str, schema: &Value) {
     let options = options(schema);
-    let _ = writeln!(shown, "\nOptions under `{side}: {{plugin: {}, …}}`", text::line(name));
+    let _ = writeln!(
+        shown,
+        "\nOptions under `{side}: {{plugin: {}, …}}`",
+        text::line(name)
+    );
     if options.is_empty() {
         shown.push_str("  none\n");
     }

@@ -30,7 +30,11 @@ fn rejected_heading(report: &RunReport) -> String {
     let shown = report.rejected_rows.len() as u64;
     match report.ledger.rejected {
         all if all > shown => {
-            format!("Rejected rows (the first {} of {})", text::count(shown), text::count(all))
+            format!(
+                "Rejected rows (the first {} of {})",
+                text::count(shown),
+                text::count(all)
+            )
         }
         _ => "Rejected rows".to_owned(),
     }
@@ -38,8 +42,18 @@ fn rejected_heading(report: &RunReport) -> String {
 
 fn rejected(report: &RunReport) -> Vec<String> {
     let line = |row: &RejectedRow| {
-        let id = row.id.as_ref().map(|id| format!(" (id {id})")).unwrap_or_default();
-        format!("{} {} row {}{id}: {}", row.dataset, row.split, text::count(row.row), row.reason)
+        let id = row
+            .id
+            .as_ref()
+            .map(|id| format!(" (id {id})"))
+            .unwrap_or_default();
+        format!(
+            "{} {} row {}{id}: {}",
+            row.dataset,
+            row.split,
+            text::count(row.row),
+            row.reason
+        )
     };
     report.rejected_rows.iter().map(line).collect()
 }
@@ -53,9 +67,17 @@ fn speed(report: &RunReport) -> String {
         text::size(report.bytes),
         text::duration(report.seconds)
     );
-    let rates = (text::per_second(rows, report.seconds), text::per_second(report.bytes, report.seconds));
+    let rates = (
+        text::per_second(rows, report.seconds),
+        text::per_second(report.bytes, report.seconds),
+    );
     if let (Some(rows), Some(bytes)) = rates {
-        let _ = write!(shown, " ({} rows/s, {}/s)", text::count(rows), text::size(bytes));
+        let _ = write!(
+            shown,
+            " ({} rows/s, {}/s)",
+            text::count(rows),
+            text::size(bytes)
+        );
     }
     shown
 }

@@ -12,12 +12,15 @@ use crate::convert::{Class, Conversion};
 use crate::failure::{DONE, ENDPOINT, INTERNAL, REFUSED, WITH_LOSSES};
 use crate::ledger::Ledger;
 use crate::report::{
-    Action, DatasetView, InspectReport, PluginView, Refusal, RejectedRow, RunReport, Status,
-    TargetView, VERSION,
+    Action, ColumnView, DatasetView, InspectReport, PluginView, Refusal, RejectedRow, RunReport,
+    Status, TargetView, VERSION,
 };
 
 fn plugin(name: &str) -> PluginView {
-    PluginView { name: name.to_owned(), version: "0.1.0".to_owned() }
+    PluginView {
+        name: name.to_owned(),
+        version: "0.1.0".to_owned(),
+    }
 }
 
 fn dataset(collection: &str, partition: Option<&str>, ledger: Option<Ledger>) -> DatasetView {
@@ -31,7 +34,11 @@ fn dataset(collection: &str, partition: Option<&str>, ledger: Option<Ledger>) ->
         vector: Some("dense f32".to_owned()),
         metric: Some("l2".to_owned()),
         ids: IdPolicy::Given,
-        columns: Vec::new(),
+        columns: vec![ColumnView {
+            name: "id".to_owned(),
+            role: Some("id"),
+            type_name: "Int64".to_owned(),
+        }],
         bytes: Some(208_000_000),
         indexes: Vec::new(),
         splits: Some(4),
@@ -67,7 +74,10 @@ fn report(ledgers: [Ledger; 2], status: Status, exit: u8) -> RunReport {
         version: VERSION,
         source: plugin("faiss"),
         sink: plugin("hdf5"),
-        datasets: vec![dataset("faces", Some("p1"), Some(first)), dataset("docs", None, Some(second))],
+        datasets: vec![
+            dataset("faces", Some("p1"), Some(first)),
+            dataset("docs", None, Some(second)),
+        ],
         targets: vec![target(status, sum)],
         ledger: sum,
         rejected_rows: Vec::new(),
@@ -81,7 +91,10 @@ fn report(ledgers: [Ledger; 2], status: Status, exit: u8) -> RunReport {
 }
 
 fn balanced() -> [Ledger; 2] {
-    [400_000, 400_000].map(|rows| Ledger { written: rows, ..Ledger::of(Some(rows)) })
+    [400_000, 400_000].map(|rows| Ledger {
+        written: rows,
+        ..Ledger::of(Some(rows))
+    })
 }
 
 #[test]
@@ -141,7 +154,8 @@ fn no_report_can_claim_success_without_a_balanced_ledger() {
     let mut unbalanced = report(short, Status::Done, DONE);
     settle(&mut unbalanced);
     assert_eq!(unbalanced.exit, INTERNAL);
-    let last = "NOT BALANCED: faces/p1: 400,000 found ≠ 399,999 written + 1 missing (and 1 more).\n";
+    let last =
+        "NOT BALANCED: faces/p1: 400,000 found ≠ 399,999 written + 1 missing (and 1 more).\n";
     assert!(run(&unbalanced).ends_with(last), "{}", run(&unbalanced));
 
     // Two faults that cancel each other out in the sum.
@@ -162,7 +176,11 @@ fn no_report_can_claim_success_without_a_balanced_ledger() {
         let mut unfinished = report(balanced(), status, DONE);
         settle(&mut unfinished);
         assert_eq!(unfinished.exit, INTERNAL);
-        assert!(run(&unfinished).contains("Not done (exit code 5)"), "{}", run(&unfinished));
+        assert!(
+            run(&unfinished).contains("Not done (exit code 5)"),
+            "{}",
+            run(&unfinished)
+        );
     }
 }
 
@@ -178,7 +196,10 @@ fn a_run_that_stopped_says_so_last() {
 
 #[test]
 fn a_source_that_can_not_count_is_told_apart_from_a_balanced_one() {
-    let unknown = Ledger { written: 7, ..Ledger::of(None) };
+    let unknown = Ledger {
+        written: 7,
+        ..Ledger::of(None)
+    };
     let mut report = report([unknown, unknown], Status::Done, DONE);
     settle(&mut report);
     assert_eq!(report.exit, DONE);
@@ -192,9 +213,9 @@ fn a_plan_shows_what_would_be_done_and_what_stands_in_the_way() {
     let wanted = "\
 faiss -> hdf5
 
-DATASET      ROWS  SPLITS       SIZE  VECTOR     METRIC  IDS    TARGET
-faces/p1  400,000       4  198.4 MiB  128 x f32  l2      given  all
-docs      400,000       4  198.4 MiB  128 x f32  l2      given  all
+DATASET      ROWS  SPLITS       SIZE  VECTOR     METRIC  IDS          TARGET
+faces/p1  400,000       4  198.4 MiB  128 x f32  l2      given Int64  all
+docs      400,000       4  198.4 MiB  128 x f32  l2      given Int64  all
 
 TARGET  ACTION  THERE NOW       SIZE  LOCATION
 all     create          -  198.4 MiB  out/all.h5
@@ -215,10 +236,16 @@ This task can run: 800,000 rows in 2 datasets, 396.7 MiB. Nothing was written.
     });
     planned.exit = REFUSED;
     let shown = plan(&planned);
-    let refused = "\nRefused\n  t.yaml:3:7: all: it exists already (file: out/all.h5); choose a `mode`\n";
+    let refused =
+        "\nRefused\n  t.yaml:3:7: all: it exists already (file: out/all.h5); choose a `mode`\n";
     assert!(shown.contains(refused), "{shown}");
-    assert!(shown.ends_with("This task can't run as it stands, for 1 reason. Nothing was written.\n"));
-    assert_eq!(run(&planned), "Nothing was written: the task is refused for 1 reason.\n");
+    assert!(
+        shown.ends_with("This task can't run as it stands, for 1 reason. Nothing was written.\n")
+    );
+    assert_eq!(
+        run(&planned),
+        "Nothing was written: the task is refused for 1 reason.\n"
+    );
 }
 
 #[test]
@@ -230,15 +257,27 @@ fn inspect_shows_datasets_indexes_and_the_tree() {
         field: "vector".to_owned(),
         family: "ivf".to_owned(),
         quantizer: "sq8".to_owned(),
-        params: json!({"nlist": 4096}).as_object().cloned().unwrap_or_default(),
+        params: json!({"nlist": 4096})
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
         ..IndexDefinition::default()
     });
-    let leaf = |label: &str| Node { label: label.to_owned(), ..Node::default() };
+    let leaf = |label: &str| Node {
+        label: label.to_owned(),
+        ..Node::default()
+    };
     let tree = Node {
         label: "IndexIDMap (IxMp)".to_owned(),
-        facts: BTreeMap::from([("dim".to_owned(), json!(128)), ("rows".to_owned(), json!(400_000))]),
+        facts: BTreeMap::from([
+            ("dim".to_owned(), json!(128)),
+            ("rows".to_owned(), json!(400_000)),
+        ]),
         children: vec![
-            Node { children: vec![leaf("coarse\u{1b}")], ..leaf("IndexIVFFlat (IwFl)") },
+            Node {
+                children: vec![leaf("coarse\u{1b}")],
+                ..leaf("IndexIVFFlat (IwFl)")
+            },
             leaf("id map"),
         ],
     };
@@ -252,12 +291,12 @@ fn inspect_shows_datasets_indexes_and_the_tree() {
     };
     let wanted = "\
 COLLECTION      ROWS  DELETED       SIZE  VECTOR     METRIC   IDS
-catalog     ~400,000        -  198.4 MiB  128 x f32  unknown  given
+catalog     ~400,000        -  198.4 MiB  128 x f32  unknown  given Int64
 
 Indexes
-  catalog: ivf sq8 on vector (nlist 4,096)
+  catalog: ivf sq8 on vector (nlist 4096)
 
-IndexIDMap (IxMp): dim 128, rows 400,000
+IndexIDMap (IxMp): dim 128, rows 400000
 ├── IndexIVFFlat (IwFl)
 │   └── coarse\u{FFFD}
 └── id map

@@ -35,8 +35,16 @@ fn unbalanced(report: &RunReport) -> Vec<String> {
             None => names.push(format!("{}: there is no account of it", dataset.name())),
         }
     }
-    for target in report.targets.iter().filter(|target| !target.ledger.is_balanced()) {
-        names.push(format!("target {}: {}", target.name, equation(&target.ledger)));
+    for target in report
+        .targets
+        .iter()
+        .filter(|target| !target.ledger.is_balanced())
+    {
+        names.push(format!(
+            "target {}: {}",
+            target.name,
+            equation(&target.ledger)
+        ));
     }
     if names.is_empty() && !report.ledger.is_balanced() {
         names.push(format!("in all: {}", equation(&report.ledger)));
@@ -45,14 +53,16 @@ fn unbalanced(report: &RunReport) -> Vec<String> {
 }
 
 /// The last line, of a report that was settled.
-pub(super) fn verdict(report: &RunReport) -> String {
+pub(in crate::cli) fn verdict(report: &RunReport) -> String {
     if !report.refusals.is_empty() {
         let reasons = text::counted(report.refusals.len() as u64, "reason", "reasons");
         return format!("Nothing was written: the task is refused for {reasons}.");
     }
     if report.error.is_some() {
         let moved = text::counted(report.ledger.written, "row was", "rows were");
-        return format!("Not finished: {moved} written before the run stopped; targets that are not `done` were taken back.");
+        return format!(
+            "Not finished: {moved} written before the run stopped; targets that are not `done` were taken back."
+        );
     }
     let unbalanced = unbalanced(report);
     if let Some(first) = unbalanced.first() {
@@ -67,9 +77,15 @@ pub(super) fn verdict(report: &RunReport) -> String {
             "Done: {} written; the source does not tell how many it has, so there is nothing to compare that with.",
             text::counted(report.ledger.written, "row", "rows")
         ),
-        DONE => format!("Done, the ledger is balanced: {}.", equation(&report.ledger)),
+        DONE => format!(
+            "Done, the ledger is balanced: {}.",
+            equation(&report.ledger)
+        ),
         WITH_LOSSES => {
-            format!("Finished WITH LOSSES, the ledger is balanced: {}.", equation(&report.ledger))
+            format!(
+                "Finished WITH LOSSES, the ledger is balanced: {}.",
+                equation(&report.ledger)
+            )
         }
         exit => format!("Not done (exit code {exit}): {}.", equation(&report.ledger)),
     }
