@@ -4,8 +4,6 @@
 //! The file is looked at once, when the source is opened, and opened again for each split; a
 //! file that is not the same by then is refused.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -14,17 +12,16 @@ use milvusdm_plugin_api::model::{BitOrder, Elem, SchemaBuilder, VectorType};
 use milvusdm_plugin_api::{Error, ErrorKind, ReadRequest, Result, Services, Split};
 
 use crate::decoder::{Decoder, Tables};
-use crate::format::cursor::damaged;
-use crate::format::invlists::{ListTable, Lists};
+use crate::format::invlists::ListTable;
 use crate::format::read_at::{Stamp, changed};
 use crate::format::{self, IndexFile, Parsed, ReadAt};
 use crate::ids::{self, IdMaps};
 use crate::layout::{Layout, Storage};
+use crate::on_disk;
 use crate::options::{Lossy, SourceOptions, Space};
 use crate::paths::Place;
 use crate::reader::{Pools, Scratch, Shape, SplitReader};
 use crate::rows::duplicates::DuplicateRows;
-use crate::rows::walk::ListWalk;
 use crate::rows::{FlatRows, ListRows, Rows};
 use crate::splits::{self, Part, Planned};
 
@@ -115,9 +112,9 @@ impl Index {
         };
         let opened = match &options.lists {
             Some(path) => IndexFile::open(Path::new(path), true, &self.services)?,
-            None => beside(&self.place.path, &file_name, &self.services)?,
+            None => on_disk::beside(&self.place.path, &file_name, &self.services)?,
         };
-        check_on_disk(file, &lists, &opened)
+        on_disk::check(file, &lists, &opened)
             .map_err(|e| e.with("lists", opened.path().display()))?;
         self.fingerprint = format!("{} lists=({})", self.fingerprint, opened.fingerprint()?);
         self.lists = Some((opened.path().to_owned(), opened.stamp()));
@@ -350,77 +347,4 @@ fn structure(parsed: &Parsed, space: Space, file: &str) -> String {
         root.header.dim,
         root.header.ntotal
     )
-}
-
-/// Opens the file with on-disk lists that an index names: by its last part, beside the index, and
-/// only a regular file. The rest of the name is the writer's own path, or an attacker's.
-fn beside(index: &Path, file_name: &[u8], services: &Services) -> Result<IndexFile> {
-    let stored = Path::new(OsStr::from_bytes(file_name));
-    let name = stored.file_name().ok_or_else(|| {
-        Error::new(
-            ErrorKind::Format,
-            format!(
-                "the index names `{}` as the file with its inverted lists, expected a file's name",
-                stored.display()
-            ),
-        )
-    })?;
-    let path = index.with_file_name(name);
-    IndexFile::open(&path, false, services).map_err(|e| {
-        let message = match e.kind() {
-            ErrorKind::NotFound => format!(
-                "the inverted lists are in a second file, `{}`, which is not beside the index",
-                stored.display()
-            ),
-            _ => format!("can't take the inverted lists from a second file: {e}"),
-        };
-        Error::new(e.kind(), message).with("wanted", path.display()).help(
-            "put the file beside the index under that name, or say where it is with the option `lists`",
-        )
-    })
-}
-
-/// Checks that on-disk lists lie inside of their file.
-fn check_on_disk(table: &Arc<dyn ReadAt>, lists: &Lists, data: &IndexFile) -> Result<()> {
-    let length = data.len();
-    let mut walk = ListWalk::new(table.clone(), lists);
-    let mut total = 0u64;
-    while let Some(list) = walk.next()? {
-        if list.rows == 0 {
-            continue;
-        }
-        let misfit = |end: Option<u64>| {
-            let end = end.map_or("beyond 2^64".to_owned(), |end| end.to_string());
-            damaged(
-                list.codes_at,
-                format!(
-                    "the on-disk list {} of {} vectors ends at {end}, but its file has {length} bytes",
-                    list.number, list.rows
-                ),
-            )
-        };
-        let codes_end = list
-            .rows
-            .checked_mul(lists.code_bytes)
-            .and_then(|b| b.checked_add(list.codes_at));
-        let ids_end = list
-            .rows
-            .checked_mul(8)
-            .and_then(|b| b.checked_add(list.ids_at));
-        let end = codes_end.zip(ids_end).map(|(codes, ids)| codes.max(ids));
-        if end.is_none_or(|end| end > length) {
-            return Err(misfit(end));
-        }
-        total = total.saturating_add(list.rows.saturating_mul(lists.code_bytes.saturating_add(8)));
-        // Lists that share their bytes would make a small file give any number of rows.
-        if total > length {
-            return Err(damaged(
-                list.codes_at,
-                format!(
-                    "the on-disk lists add up to {total} bytes or more, but their file has {length}"
-                ),
-            ));
-        }
-    }
-    Ok(())
 }

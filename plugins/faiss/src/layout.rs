@@ -9,13 +9,13 @@ use std::sync::Arc;
 use milvusdm_plugin_api::model::{BitOrder, Elem, VectorType};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-use crate::decode::scalar::{self, ScalarKind};
 use crate::decode::{Inverse, Packing};
 use crate::format::cursor::damaged;
 use crate::format::invlists::{ListTable, Lists};
-use crate::format::quantizer::{Additive, Product};
+use crate::format::quantizer::Product;
 use crate::format::transform::Transform;
 use crate::format::{Body, Codec, Ivf, Metric, Node, ReadAt, Span, unreadable};
+use crate::loss;
 use crate::options::Space;
 
 /// How vectors are read out of an index.
@@ -247,7 +247,7 @@ impl Layout {
                     rows,
                 };
                 layout.codec = codec.clone();
-                layout.check_codec(node, *code_bytes)?;
+                layout.note_loss(node, *code_bytes)?;
             }
             Body::FastScan {
                 quantizer,
@@ -264,7 +264,7 @@ impl Layout {
                     rows,
                 };
                 layout.codec = Codec::Product(quantizer.clone());
-                layout.check_codec(node, packing.code_bytes())?;
+                layout.note_loss(node, packing.code_bytes())?;
             }
             Body::Buckets(lists) => {
                 let packing = Packing::Rows {
@@ -329,81 +329,23 @@ impl Layout {
             packing,
             instances: ivf.instances,
         };
-        self.check_codec(node, packing.code_bytes())?;
+        self.note_loss(node, packing.code_bytes())?;
         let is_encoded = !matches!(ivf.codec, Codec::Floats | Codec::Bits);
         if ivf.by_residual && is_encoded && self.rows() > 0 {
             self.centroids = Some(ivf.quantizer.clone());
             if self.losses.is_empty() {
-                self.losses.push(
-                    "only the differences to the centroids of the lists are stored, each number of them rounded".to_owned(),
-                );
+                self.losses.push(loss::of_differences());
             }
         }
         self.refinement = ivf.refinement.clone().filter(|_| self.rows() > 0);
         Ok(())
     }
 
-    /// Checks that codes can be decoded, and notes what they have lost.
-    fn check_codec(&mut self, node: &Node, code_bytes: u64) -> Result<()> {
-        if matches!(self.codec, Codec::Floats | Codec::Bits) || self.rows() == 0 {
-            return Ok(());
-        }
-        if !node.header.is_trained {
-            return Err(damaged(
-                node.at,
-                format!(
-                    "the {} says that it was not trained, but holds {} vectors",
-                    node.class,
-                    self.rows()
-                ),
-            ));
-        }
-        let (wanted, loss) = match &self.codec {
-            Codec::Scalar(sq) => {
-                let kind = ScalarKind::of(sq.kind).filter(|kind| kind.scale.is_some());
-                let kind = kind.ok_or_else(|| {
-                    scalar::unknown(sq.kind)
-                        .with("class", node.class)
-                        .with("offset", node.at)
-                })?;
-                let loss = format!(
-                    "each number was rounded to {} bits (scalar quantizer {})",
-                    kind.bits, kind.name
-                );
-                let wanted = sq.dim.saturating_mul(kind.bits).div_ceil(8);
-                (wanted, (!kind.is_bit_exact()).then_some(loss))
-            }
-            Codec::Product(pq) => {
-                let loss = format!(
-                    "each of {} parts of a vector was replaced by the nearest of {} centroids (product quantizer)",
-                    pq.parts,
-                    1u64 << pq.bits.min(24)
-                );
-                (pq.code_bytes(), Some(loss))
-            }
-            Codec::Additive(aq) => (aq.code_bytes(), Some(additive_loss(aq))),
-            Codec::Floats | Codec::Bits | Codec::Unreadable(_) => (code_bytes, None),
-        };
-        if wanted != code_bytes {
-            return Err(damaged(
-                node.at,
-                format!(
-                    "the {} has codes of {code_bytes} bytes, expected {wanted}",
-                    node.class
-                ),
-            ));
-        }
+    fn note_loss(&mut self, node: &Node, code_bytes: u64) -> Result<()> {
+        let loss = loss::of_codes(&self.codec, node, self.rows(), code_bytes)?;
         self.losses.extend(loss);
         Ok(())
     }
-}
-
-fn additive_loss(quantizer: &Additive) -> String {
-    format!(
-        "each vector was replaced by the sum of {} entries of codebooks ({} quantizer)",
-        quantizer.bits.len(),
-        quantizer.name
-    )
 }
 
 fn misplaced(node: &Node, lists: &Lists) -> Error {

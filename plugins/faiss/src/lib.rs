@@ -17,6 +17,8 @@ mod ids;
 mod index;
 mod inspect;
 mod layout;
+mod loss;
+mod on_disk;
 mod options;
 mod paths;
 mod reader;

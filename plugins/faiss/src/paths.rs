@@ -30,7 +30,7 @@ pub fn find(paths: &[String]) -> Result<Vec<Place>> {
     let mut files = Vec::new();
     for path in paths {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => files.extend(in_folder(path, paths.len() == 1)?),
+            Ok(metadata) if metadata.is_dir() => files.extend(in_folder(path)?),
             Ok(_) => files.push(PathBuf::from(path)),
             Err(e)
                 if e.kind() == std::io::ErrorKind::NotFound && path.contains(['*', '?', '[']) =>
@@ -67,7 +67,7 @@ fn stem(path: &Path) -> String {
         .into_owned()
 }
 
-fn in_folder(folder: &str, is_only: bool) -> Result<Vec<PathBuf>> {
+fn in_folder(folder: &str) -> Result<Vec<PathBuf>> {
     let failed = |e: std::io::Error| Error::io("can't list the folder", &e).with("folder", folder);
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -81,16 +81,11 @@ fn in_folder(folder: &str, is_only: bool) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     if files.is_empty() {
-        let found = if is_only {
-            "a directory without"
-        } else {
-            "the directory holds no"
-        };
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("expected an index file, found {found} index files (`*.index`, `*.faiss`)"),
+            format!("expected an index file, found a directory without any (`*.index`, `*.faiss`)"),
         )
-        .with("folder", folder));
+        .with("file", folder));
     }
     Ok(files)
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::{Rows, floats, golden, open, read_all, read_file, read_json, unhex};
+use common::{compare, golden, open, read_all, read_file, read_json, wanted};
 use milvusdm_plugin_api::ErrorKind;
 use milvusdm_plugin_api::model::VectorType;
 use serde_json::{Value, json};
@@ -27,45 +27,6 @@ fn cases() -> Vec<(String, PathBuf, Value)> {
             (name.to_owned(), file, case)
         })
         .collect()
-}
-
-fn wanted(ids: &Value, vectors: &Value) -> Rows {
-    Rows {
-        ids: ids
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|id| id.as_i64().unwrap())
-            .collect(),
-        vectors: vectors
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| unhex(v.as_str().unwrap()))
-            .collect(),
-    }
-}
-
-fn compare(name: &str, found: &Rows, wanted: &Rows, case: &Value) {
-    assert_eq!(found.ids.len(), wanted.ids.len(), "{name}: rows");
-    if case["order"] == "unordered" {
-        assert_eq!(found.sorted(), wanted.sorted(), "{name}");
-        return;
-    }
-    assert_eq!(found.ids, wanted.ids, "{name}: ids");
-    let atol = case["tolerance"]["atol"].as_f64();
-    for (row, (found, wanted)) in found.vectors.iter().zip(&wanted.vectors).enumerate() {
-        match atol {
-            None => assert_eq!(found, wanted, "{name}: row {row}"),
-            Some(atol) => {
-                assert_eq!(found.len(), wanted.len(), "{name}: row {row}");
-                for (found, wanted) in floats(found).iter().zip(floats(wanted)) {
-                    let off = f64::from((found - wanted).abs());
-                    assert!(off <= atol, "{name}: row {row}: {found}, expected {wanted}");
-                }
-            }
-        }
-    }
 }
 
 #[test]

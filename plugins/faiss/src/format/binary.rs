@@ -4,6 +4,7 @@
 
 use milvusdm_plugin_api::Result;
 
+use super::counted;
 use super::cursor::{Cursor, damaged};
 use super::flat::id_map;
 use super::index::{check_part, dimension, ntotal};
@@ -184,7 +185,7 @@ fn buckets(cursor: &mut Cursor<'_>, node: &mut Node, code_bytes: u64) -> Result<
     node.facts.push(("hash_bits", hash_bits.into()));
     node.facts.push(("buckets", buckets.into()));
     let at = cursor.position();
-    let lists = invlists::buckets(cursor, buckets, code_bytes)?;
+    let lists = counted::buckets(cursor, buckets, code_bytes)?;
     if lists.rows != node.header.ntotal {
         return Err(damaged(
             at,

@@ -5,6 +5,7 @@
 use milvusdm_plugin_api::Result;
 use serde_json::Value;
 
+use super::counted;
 use super::cursor::{Cursor, damaged};
 use super::index::parse_part;
 use super::invlists::{self, ListTable, Lists, OLD_PANORAMA_BATCH};
@@ -64,7 +65,7 @@ pub fn ivf_header(cursor: &mut Cursor<'_>, node: &mut Node, depth: u32) -> Resul
     }
     let is_old = node.fourcc.0.starts_with(b"Iv");
     let ids = is_old
-        .then(|| invlists::counted_ids(cursor, nlist))
+        .then(|| counted::counted_ids(cursor, nlist))
         .transpose()?;
     direct_map(cursor)?;
     Ok(IvfHeader {
@@ -125,7 +126,7 @@ fn lists(
     match ids {
         None => invlists::parse(cursor, nlist, Some(code_bytes)),
         Some(mut lists) => {
-            invlists::counted_codes(cursor, &mut lists, code_bytes, elem_bytes)?;
+            counted::counted_codes(cursor, &mut lists, code_bytes, elem_bytes)?;
             Ok(lists)
         }
     }

@@ -5,6 +5,7 @@
 //! file. Nothing here opens files, decodes vectors, or holds more than a window of the file.
 
 pub mod binary;
+pub mod counted;
 pub mod cursor;
 pub mod flat;
 pub mod graph;

@@ -158,6 +158,21 @@ pub fn read_file(path: &Path, options: &Value) -> Result<(Dataset, Rows)> {
     read_all(&open(path, options)?, 1 << 20)
 }
 
+/// Opens and reads a file, and lets the rows go; gives how many there were.
+pub fn drain_file(path: &Path, options: &Value) -> Result<u64> {
+    let source = open(path, options)?;
+    let mut rows = 0;
+    for dataset in source.datasets()? {
+        for split in source.splits(&dataset.key)? {
+            let mut reader = source.read(&dataset, &split, &request(1 << 20, 0))?;
+            while let Some(batch) = reader.next()? {
+                rows += batch.num_rows() as u64;
+            }
+        }
+    }
+    Ok(rows)
+}
+
 /// Bytes from hexadecimal digits.
 pub fn unhex(text: &str) -> Vec<u8> {
     let digit = |c: u8| (c as char).to_digit(16).expect("a hexadecimal digit") as u8;
@@ -173,4 +188,68 @@ pub fn floats(bytes: &[u8]) -> Vec<f32> {
         .chunks(4)
         .map(|c| f32::from_le_bytes(c.try_into().unwrap()))
         .collect()
+}
+
+/// Rows from a description.
+pub fn wanted(ids: &Value, vectors: &Value) -> Rows {
+    Rows {
+        ids: ids
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_i64().unwrap())
+            .collect(),
+        vectors: vectors
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| unhex(v.as_str().unwrap()))
+            .collect(),
+    }
+}
+
+/// Compares rows as their description says.
+pub fn compare(name: &str, found: &Rows, wanted: &Rows, case: &Value) {
+    assert_eq!(found.ids.len(), wanted.ids.len(), "{name}: rows");
+    if case["order"] == "unordered" {
+        assert_eq!(found.sorted(), wanted.sorted(), "{name}");
+        return;
+    }
+    assert_eq!(found.ids, wanted.ids, "{name}: ids");
+    let atol = case["tolerance"]["atol"].as_f64();
+    for (row, (found, wanted)) in found.vectors.iter().zip(&wanted.vectors).enumerate() {
+        match atol {
+            None => assert_eq!(found, wanted, "{name}: row {row}"),
+            Some(atol) => {
+                assert_eq!(found.len(), wanted.len(), "{name}: row {row}");
+                for (found, wanted) in floats(found).iter().zip(floats(wanted)) {
+                    let off = f64::from((found - wanted).abs());
+                    assert!(off <= atol, "{name}: row {row}: {found}, expected {wanted}");
+                }
+            }
+        }
+    }
+}
+
+/// Makes an allocation of more than 2 GiB fail, and with it the test.
+pub fn limit_memory() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let limit = rustix::process::Rlimit {
+            current: Some(2 << 30),
+            maximum: rustix::process::getrlimit(rustix::process::Resource::As).maximum,
+        };
+        rustix::process::setrlimit(rustix::process::Resource::As, limit).unwrap();
+    });
+}
+
+/// Checks the most memory that the process ever had, the golden files in it included.
+pub fn check_peak() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 64 << 10, "{peak} KiB of memory");
 }
