@@ -3,7 +3,7 @@
 
 use arrow_schema::{DataType, Field, Schema};
 use milvusdm_plugin_api::model::schema::{Column as Role, classify};
-use milvusdm_plugin_api::model::{BitOrder, Kind, VectorType};
+use milvusdm_plugin_api::model::{BitOrder, Kind, VectorType, wire};
 use milvusdm_plugin_api::{Error, ErrorKind, Result, TargetSpec};
 
 use crate::h5::{AttributeValue, Chunking, Compression, Element, NewDataset, Number};
@@ -226,6 +226,10 @@ fn scalar_dataset(field: &Field, options: &SinkOptions) -> Result<NewDataset> {
         return Err(refused(field, "its name is that of the ids or vectors")
             .help("rename the column, or drop it with `convert: {columns: {…: drop}}`"));
     }
+    // An extension makes another type of it, which would be lost.
+    if wire::type_name(field) != field.data_type().to_string() {
+        return Err(refused(field, "columns are numbers, bools or strings"));
+    }
     let element = match field.data_type() {
         DataType::Boolean => Element::Bool,
         DataType::Utf8 => Element::Text,
@@ -261,7 +265,7 @@ fn refused(field: &Field, why: &str) -> Error {
     unsupported(format!(
         "column `{}` ({}) can't be held: {why}",
         field.name(),
-        field.data_type()
+        wire::type_name(field)
     ))
 }
 

@@ -25,6 +25,8 @@ const SCALARS: [&str; 13] = [
     "Boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float16",
     "Float32", "Float64", "Utf8",
 ];
+/// Batches of this size are still in the processor's cache when they are written.
+const BATCH_BYTES: u64 = 2 << 20;
 /// Bytes of a file beside its rows, about.
 const OVERHEAD_BYTES: u64 = 64 << 10;
 
@@ -67,6 +69,7 @@ impl Sink for Hdf5Sink {
                 supported: true,
                 max: None,
             },
+            max_request_bytes: Some(BATCH_BYTES),
             ordered_append: true,
             addressed_writes: self.is_contiguous,
             transactional_publish: true,
