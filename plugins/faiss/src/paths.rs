@@ -83,7 +83,7 @@ fn in_folder(folder: &str) -> Result<Vec<PathBuf>> {
     if files.is_empty() {
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("expected an index file, found a directory without any (`*.index`, `*.faiss`)"),
+            "expected an index file, found a directory without any (`*.index`, `*.faiss`)",
         )
         .with("file", folder));
     }

@@ -42,13 +42,9 @@ fn files_of_the_installed_faiss_give_their_rows() {
             failures.push(text.chars().take(300).collect::<String>());
         }
         // Without leave, nothing that is not whole is given out.
-        if case["class"] == "lossy" && case["ids"].as_array().is_some_and(|ids| !ids.is_empty()) {
-            if let Ok((_, rows)) = read_file(&file, &json!({})) {
-                failures.push(format!(
-                    "{name}: {} lossy rows without leave",
-                    rows.ids.len()
-                ));
-            }
+        let is_lossy = case["class"] == "lossy" && !case["ids"].as_array().unwrap().is_empty();
+        if is_lossy && read_file(&file, &json!({})).is_ok() {
+            failures.push(format!("{name}: lossy rows without leave"));
         }
     }
     assert!(!names.is_empty());

@@ -28,7 +28,7 @@ impl Hadamard {
     pub fn new(seed: u32, dims: usize) -> Self {
         let mut random = SplitMix64(u64::from(seed));
         let mut signs = || {
-            let sign = |n: u64| if n % 2 == 0 { -1.0 } else { 1.0 };
+            let sign = |n: u64| if n.is_multiple_of(2) { -1.0 } else { 1.0 };
             (0..dims).map(|_| sign(random.next_u64())).collect()
         };
         Self {

@@ -160,7 +160,7 @@ impl LinearInverse {
             let signs: Vec<f64> = norms
                 .iter()
                 .map(|_| {
-                    if random.next_u64() % 2 == 0 {
+                    if random.next_u64().is_multiple_of(2) {
                         -1.0
                     } else {
                         1.0

@@ -249,7 +249,7 @@ mod tests {
             scale: Scale::Range(Width::Six),
             trained: vec![0.0, 63.0],
         };
-        let codes: [u8; 3] = [0b10_000001, 0b0011_0000, 0b111111_00];
+        let codes: [u8; 3] = [0b1000_0001, 0b0011_0000, 0b1111_1100];
         let mut out = [0.0; 4];
         decoder.decode(&codes, &mut out);
         assert_eq!(out, [1.5, 2.5, 3.5, 63.5]);
