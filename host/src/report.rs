@@ -70,21 +70,35 @@ impl DatasetView {
     /// What is known of a dataset without looking at its splits.
     pub fn of(dataset: &Dataset) -> Self {
         let descriptor = &dataset.descriptor;
-        let vector = dataset.schema.fields().iter().find_map(|field| match classify(field) {
-            Column::Vector(vector) => Some(vector),
-            _ => None,
-        });
+        let vector = dataset
+            .schema
+            .fields()
+            .iter()
+            .find_map(|field| match classify(field) {
+                Column::Vector(vector) => Some(vector),
+                _ => None,
+            });
         Self {
             collection: descriptor.collection.clone(),
             partition: descriptor.partition.clone(),
             rows: descriptor.rows.map(|rows| rows.value),
             rows_exact: descriptor.rows.is_some_and(|rows| rows.exact),
             deleted: descriptor.deleted,
-            dim: vector.as_ref().map(|vector| vector.dim).filter(|dim| *dim > 0),
-            vector: vector.as_ref().map(|vector| format!("{} {}", vector.kind, vector.elem)),
+            dim: vector
+                .as_ref()
+                .map(|vector| vector.dim)
+                .filter(|dim| *dim > 0),
+            vector: vector
+                .as_ref()
+                .map(|vector| format!("{} {}", vector.kind, vector.elem)),
             metric: vector.and_then(|vector| vector.metric),
             ids: descriptor.id.policy,
-            columns: dataset.schema.fields().iter().map(|field| ColumnView::of(field)).collect(),
+            columns: dataset
+                .schema
+                .fields()
+                .iter()
+                .map(|field| ColumnView::of(field))
+                .collect(),
             bytes: descriptor.bytes,
             indexes: descriptor.indexes.clone(),
             splits: None,
@@ -101,7 +115,10 @@ impl DatasetView {
             self.rows = Some(live);
             self.rows_exact = true;
         }
-        let bytes = splits.iter().map(|split| split.bytes).fold(0, u64::saturating_add);
+        let bytes = splits
+            .iter()
+            .map(|split| split.bytes)
+            .fold(0, u64::saturating_add);
         if bytes > 0 {
             self.bytes = Some(bytes);
         }
@@ -126,14 +143,19 @@ impl ColumnView {
             Column::Vector(vector) if vector.dim == 0 => {
                 (Some("vector"), format!("{} {}", vector.kind, vector.elem))
             }
-            Column::Vector(vector) => {
-                (Some("vector"), format!("{} {} x {}", vector.kind, vector.dim, vector.elem))
-            }
+            Column::Vector(vector) => (
+                Some("vector"),
+                format!("{} {} x {}", vector.kind, vector.dim, vector.elem),
+            ),
             Column::Dynamic => (Some("dynamic"), wire::type_name(field)),
             Column::Partition => (Some("partition"), wire::type_name(field)),
             _ => (None, wire::type_name(field)),
         };
-        Self { name: field.name().clone(), role, type_name }
+        Self {
+            name: field.name().clone(),
+            role,
+            type_name,
+        }
     }
 }
 
@@ -182,6 +204,10 @@ pub struct TargetView {
     pub rows_total: Option<u64>,
     /// Bytes that it takes there.
     pub bytes: Option<u64>,
+    /// Bytes that writing takes there, as the sink told beforehand.
+    pub needs_bytes: Option<u64>,
+    /// Bytes that were free there beforehand.
+    pub free_bytes: Option<u64>,
     /// What the conversions do to columns.
     pub conversions: Vec<Conversion>,
     /// The account of everything that was to go there.

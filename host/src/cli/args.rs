@@ -31,7 +31,7 @@ pub(super) struct Cli {
     #[arg(long, value_name = "TASK.yaml")]
     pub yaml: Option<PathBuf>,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of --yaml")]
     pub yaml_run: RunOptions,
 
     #[command(flatten)]

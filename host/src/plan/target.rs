@@ -26,18 +26,28 @@ pub struct Part {
 impl Part {
     /// Rows that reading gives, where every split knows that exactly.
     fn live(&self) -> Option<u64> {
-        self.splits.iter().map(|split| split.live).try_fold(0u64, |sum, live| sum.checked_add(live?))
+        self.splits
+            .iter()
+            .map(|split| split.live)
+            .try_fold(0u64, |sum, live| sum.checked_add(live?))
     }
 
     /// Bytes that writing takes, about.
     fn bytes(&self) -> u64 {
-        let bytes = self.splits.iter().map(|split| split.bytes).fold(0, u64::saturating_add);
+        let bytes = self
+            .splits
+            .iter()
+            .map(|split| split.bytes)
+            .fold(0, u64::saturating_add);
         bytes.saturating_mul(self.recipe.growth(&self.dataset.schema))
     }
 
     /// The account as the source's structure gives it, before anything was read.
     pub fn found(&self) -> Option<u64> {
-        self.splits.iter().map(|split| split.found).try_fold(0u64, |sum, found| sum.checked_add(found?))
+        self.splits
+            .iter()
+            .map(|split| split.found)
+            .try_fold(0u64, |sum, found| sum.checked_add(found?))
     }
 }
 
@@ -57,7 +67,10 @@ pub struct PlannedTarget {
 impl PlannedTarget {
     fn new(name: &TargetName, parts: Vec<Part>, mode: Mode) -> Option<Self> {
         let first = parts.first()?;
-        let live = parts.iter().map(Part::live).try_fold(0u64, |sum, live| sum.checked_add(live?));
+        let live = parts
+            .iter()
+            .map(Part::live)
+            .try_fold(0u64, |sum, live| sum.checked_add(live?));
         let is_exact = !parts.iter().any(|part| part.recipe.can_reject());
         let spec = TargetSpec {
             collection: name.collection.clone(),
@@ -105,8 +118,15 @@ impl PlannedTarget {
     /// The account of one dataset before anything was done.
     pub fn expected_of(&self, part: &Part) -> Ledger {
         let found = part.found();
-        let skipped = if self.action == Action::Skip { found.unwrap_or(0) } else { 0 };
-        Ledger { skipped, ..Ledger::of(found) }
+        let skipped = if self.action == Action::Skip {
+            found.unwrap_or(0)
+        } else {
+            0
+        };
+        Ledger {
+            skipped,
+            ..Ledger::of(found)
+        }
     }
 
     pub(super) fn dataset_views(&self) -> impl Iterator<Item = DatasetView> {
@@ -121,11 +141,17 @@ impl PlannedTarget {
             name: self.name(),
             location: self.state.location.clone(),
             action: self.action,
-            status: if self.action == Action::Skip { Status::Skipped } else { Status::Planned },
+            status: if self.action == Action::Skip {
+                Status::Skipped
+            } else {
+                Status::Planned
+            },
             rows_before: self.state.rows,
             rows_added: None,
             rows_total: None,
             bytes: None,
+            needs_bytes: Some(self.state.needs_bytes).filter(|bytes| *bytes > 0),
+            free_bytes: self.state.free_bytes,
             conversions: self.conversions(),
             ledger: self.expected(),
         }
@@ -141,21 +167,33 @@ pub(super) fn group(parts: Vec<Part>, task: &Task, refusals: &mut Refusals) -> V
         let target = match task.mapping.target(collection, partition) {
             Ok(target) => target,
             Err(error) => {
-                let pointer = task.mapping.rule_pointer(collection, partition).unwrap_or("/map");
-                refusals.about(&part.dataset.descriptor.full_name(), task.locate_pointer(pointer, error));
+                let pointer = task
+                    .mapping
+                    .rule_pointer(collection, partition)
+                    .unwrap_or("/map");
+                refusals.about(
+                    &part.dataset.descriptor.full_name(),
+                    task.locate_pointer(pointer, error),
+                );
                 continue;
             }
         };
         let position = *positions.entry(target.clone()).or_insert(groups.len());
         match groups.get_mut(position) {
             None => groups.push((target, vec![part])),
-            Some((_, group)) => match group.first().map_or(Ok(()), |first| fits_together(first, &part)) {
+            Some((_, group)) => match group
+                .first()
+                .map_or(Ok(()), |first| fits_together(first, &part))
+            {
                 Ok(()) => group.push(part),
                 Err(error) => refusals.about(&part.dataset.descriptor.full_name(), error),
             },
         }
     }
-    groups.into_iter().filter_map(|(name, parts)| PlannedTarget::new(&name, parts, task.mode)).collect()
+    groups
+        .into_iter()
+        .filter_map(|(name, parts)| PlannedTarget::new(&name, parts, task.mode))
+        .collect()
 }
 
 /// Rows of one target have the same columns, whatever dataset they come from.
@@ -167,15 +205,25 @@ fn fits_together(first: &Part, other: &Part) -> Result<()> {
         .find(|field| found.field_with_name(field.name()).ok() != Some(field.as_ref()))
         .map(|field| field.name().clone())
         .or_else(|| {
-            let extra = found.fields().iter().find(|f| wanted.field_with_name(f.name()).is_err());
+            let extra = found
+                .fields()
+                .iter()
+                .find(|f| wanted.field_with_name(f.name()).is_err());
             extra.map(|field| field.name().clone())
         });
     // Batches are matched by position further on.
-    let in_order = wanted.fields().iter().zip(found.fields()).all(|(w, f)| w.name() == f.name());
+    let in_order = wanted
+        .fields()
+        .iter()
+        .zip(found.fields())
+        .all(|(w, f)| w.name() == f.name());
     let (what, column) = match (difference, in_order) {
         (None, true) => return Ok(()),
         (Some(column), _) => ("differ in column", column),
-        (None, false) => ("have their columns in another order, beginning with", found.field(0).name().clone()),
+        (None, false) => (
+            "have their columns in another order, beginning with",
+            found.field(0).name().clone(),
+        ),
     };
     Err(Error::new(
         ErrorKind::Config,
@@ -197,7 +245,10 @@ pub(super) fn check(
     task: &Task,
     refusals: &mut Refusals,
 ) -> Result<Vec<String>> {
-    let requests: Vec<TargetRequest> = targets.iter().map(|target| target.request.clone()).collect();
+    let requests: Vec<TargetRequest> = targets
+        .iter()
+        .map(|target| target.request.clone())
+        .collect();
     let states = sink.check(&requests)?;
     let mut notices = Vec::new();
     for (target, state) in targets.iter_mut().zip(states) {
@@ -205,10 +256,18 @@ pub(super) fn check(
         for reason in &state.refusals {
             refusals.sink(&name, Error::new(ErrorKind::Config, reason.clone()));
         }
-        notices.extend(state.notices.iter().map(|notice| format!("{name}: {notice}")));
+        notices.extend(
+            state
+                .notices
+                .iter()
+                .map(|notice| format!("{name}: {notice}")),
+        );
         target.action = action(task.mode, &state, &name, refusals);
         if target.action == Action::Skip {
-            notices.push(format!("{name}: exists already ({}), so it is skipped", state.location));
+            notices.push(format!(
+                "{name}: exists already ({}), so it is skipped",
+                state.location
+            ));
         }
         target.state = state;
     }
@@ -223,10 +282,15 @@ fn action(mode: Mode, state: &TargetState, name: &str, refusals: &mut Refusals) 
         (true, Mode::Append) => Action::Append,
         (true, Mode::Overwrite) => Action::Overwrite,
         (true, Mode::Fail) => {
-            let rows = state.rows.map_or_else(String::new, |rows| format!(" with {rows} rows"));
-            let error = Error::new(ErrorKind::Exists, format!("the target exists already{rows}"))
-                .with("target", &state.location)
-                .help("choose `mode: skip`, `append` or `overwrite`, or another target");
+            let rows = state
+                .rows
+                .map_or_else(String::new, |rows| format!(" with {rows} rows"));
+            let error = Error::new(
+                ErrorKind::Exists,
+                format!("the target exists already{rows}"),
+            )
+            .with("target", &state.location)
+            .help("choose `mode: skip`, `append` or `overwrite`, or another target");
             refusals.sink(name, error);
             Action::Refuse
         }
@@ -237,8 +301,12 @@ fn action(mode: Mode, state: &TargetState, name: &str, refusals: &mut Refusals) 
 fn check_space(targets: &[PlannedTarget], refusals: &mut Refusals) {
     let mut volumes = std::collections::BTreeMap::<&str, (u64, u64, &PlannedTarget)>::new();
     for target in targets.iter().filter(|target| target.is_written()) {
-        let Some(free) = target.state.free_bytes else { continue };
-        let volume = volumes.entry(&target.state.volume).or_insert((0, free, target));
+        let Some(free) = target.state.free_bytes else {
+            continue;
+        };
+        let volume = volumes
+            .entry(&target.state.volume)
+            .or_insert((0, free, target));
         volume.0 = volume.0.saturating_add(target.state.needs_bytes);
         volume.1 = volume.1.min(free);
     }
@@ -247,7 +315,9 @@ fn check_space(targets: &[PlannedTarget], refusals: &mut Refusals) {
             let message = format!("writing needs {needed} bytes, but only {free} are free");
             let error = Error::new(ErrorKind::Io, message)
                 .with("volume", volume)
-                .help("free some space, choose another target, or move less at a time with `select`");
+                .help(
+                    "free some space, choose another target, or move less at a time with `select`",
+                );
             refusals.sink(&first.name(), error);
         }
     }

@@ -157,10 +157,8 @@ fn definition(index: &IndexDefinition) -> String {
 /// Draws a node, its facts and its parts.
 fn draw(shown: &mut String, node: &Node, first: &str, rest: &str, depth: usize) {
     let _ = write!(shown, "{first}{}", text::line(&node.label));
-    let facts = node
-        .facts
-        .iter()
-        .map(|(name, value)| format!("{name} {}", plain(value)));
+    let known = node.facts.iter().filter(|(_, value)| !value.is_null());
+    let facts = known.map(|(name, value)| format!("{name} {}", plain(value)));
     let facts = text::line(&facts.collect::<Vec<_>>().join(", "));
     let _ = writeln!(shown, "{}{facts}", if facts.is_empty() { "" } else { ": " });
     if depth >= MAX_DEPTH && !node.children.is_empty() {

@@ -87,11 +87,16 @@ fn targets(targets: &[TargetView]) -> String {
             ("STATUS", Align::Left),
             ("ADDED", Align::Right),
             ("ROWS", Align::Right),
+            ("SIZE", Align::Right),
         ]);
     } else {
-        header.push(("THERE NOW", Align::Right));
+        header.extend([
+            ("ROWS NOW", Align::Right),
+            ("NEEDS", Align::Right),
+            ("FREE", Align::Right),
+        ]);
     }
-    header.extend([("SIZE", Align::Right), ("LOCATION", Align::Left)]);
+    header.push(("LOCATION", Align::Left));
     let rows: Vec<Vec<String>> = targets
         .iter()
         .map(|target| target_row(target, has_run))
@@ -100,25 +105,27 @@ fn targets(targets: &[TargetView]) -> String {
 }
 
 fn target_row(target: &TargetView, has_run: bool) -> Vec<String> {
+    let or_dash = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), text::size);
     let mut row = vec![target.name.clone(), word(&target.action)];
     if has_run {
         let is_written = target.status == Status::Done;
-        let or_dash = |number: Option<u64>| match number {
+        let rows = |number: Option<u64>| match number {
             None if !is_written => "-".to_owned(),
             number => known(number, text::count),
         };
         row.extend([
             word(&target.status),
-            or_dash(target.rows_added),
-            or_dash(target.rows_total),
+            rows(target.rows_added),
+            rows(target.rows_total),
+            or_dash(target.bytes),
         ]);
     } else {
         row.push(match target.action {
             Action::Create => "-".to_owned(),
             _ => known(target.rows_before, text::count),
         });
+        row.extend([or_dash(target.needs_bytes), or_dash(target.free_bytes)]);
     }
-    row.push(target.bytes.map_or_else(|| "-".to_owned(), text::size));
     row.push(target.location.clone());
     row
 }

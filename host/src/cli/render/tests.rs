@@ -57,6 +57,8 @@ fn target(status: Status, ledger: Ledger) -> TargetView {
         rows_added: Some(ledger.written).filter(|_| status == Status::Done),
         rows_total: Some(ledger.written).filter(|_| status == Status::Done),
         bytes: Some(208_000_000),
+        needs_bytes: Some(208_002_048),
+        free_bytes: Some(70_000_000_000),
         conversions: vec![Conversion {
             column: "notes".to_owned(),
             from: "Utf8".to_owned(),
@@ -217,8 +219,8 @@ DATASET      ROWS  SPLITS       SIZE  VECTOR     METRIC  IDS          TARGET
 faces/p1  400,000       4  198.4 MiB  128 x f32  l2      given Int64  all
 docs      400,000       4  198.4 MiB  128 x f32  l2      given Int64  all
 
-TARGET  ACTION  THERE NOW       SIZE  LOCATION
-all     create          -  198.4 MiB  out/all.h5
+TARGET  ACTION  ROWS NOW      NEEDS      FREE  LOCATION
+all     create         -  198.4 MiB  65.2 GiB  out/all.h5
 
 Converted
   all: column `notes`: Utf8 is left out (dropped)
