@@ -20,6 +20,7 @@ use arrow_schema::DataType;
 use milvusdm_plugin_api::model::{BitOrder, Elem, VectorType};
 use milvusdm_plugin_api::{BufferPool, Error, ErrorKind, Result};
 
+use crate::convert;
 use crate::h5::{Number, Storage, StoredDataset};
 
 /// Bytes of strings that are read at once, as far as the longest so far tells.
@@ -163,18 +164,25 @@ impl ColumnReader {
             }
             Reading::WideInts(number) => {
                 let buffer = self.numbers(number, rows.clone())?;
-                let floats = self.exact_floats(number, &buffer, rows.start)?;
+                let floats = convert::exact_floats(number, &buffer);
+                let floats = floats.map_err(|at| self.inexact(rows.start, at))?;
                 self.dense(Number::F64, floats)
             }
             Reading::Packed { dim, order } => {
                 let buffer = self.numbers(Number::U8, rows.clone())?;
-                self.check_padding(&buffer, dim, order, rows.start)?;
-                self.bits(buffer, self.column.stored.width())
+                let width = self.column.stored.width();
+                if let Some(at) = convert::bits_beyond(&buffer, width as usize, dim, order) {
+                    return Err(self.padded(rows.start + at as u64, dim));
+                }
+                self.bits(buffer, width)
             }
             Reading::PackBools => {
                 let bytes = self.column.stored.read_bools(rows)?;
                 let width = self.column.stored.width();
-                self.bits(pack(&bytes, width as usize, count), width.div_ceil(8))
+                self.bits(
+                    convert::pack(&bytes, width as usize, count),
+                    width.div_ceil(8),
+                )
             }
             Reading::Bools => {
                 let bytes = self.column.stored.read_bools(rows)?;
@@ -304,83 +312,28 @@ impl ColumnReader {
             .map_err(|e| internal("making a batch of vectors").caused_by(e))
     }
 
-    /// The bits beyond the dimension must be zero, as far as it is known which they are.
-    fn check_padding(
-        &self,
-        buffer: &Buffer,
-        dim: u32,
-        order: BitOrder,
-        first_row: u64,
-    ) -> Result<()> {
-        let used = dim % 8;
-        let mask = match order {
-            _ if used == 0 => return Ok(()),
-            BitOrder::Msb => 0xFFu8 >> used,
-            BitOrder::Lsb => 0xFFu8 << used,
-            _ => return Ok(()),
-        };
-        let row_bytes = self.column.stored.width().max(1) as usize;
-        let is_bad = |row: &[u8]| row.last().is_some_and(|last| last & mask != 0);
-        match buffer.as_slice().chunks_exact(row_bytes).position(is_bad) {
-            None => Ok(()),
-            Some(at) => Err(Error::new(
-                ErrorKind::Format,
-                format!(
-                    "a vector of `{}` has bits beyond its dimension {dim}",
-                    self.column.stored.path()
-                ),
-            )
-            .with("row", first_row + at as u64)),
-        }
+    fn inexact(&self, first_row: u64, at: usize) -> Error {
+        let row = first_row + at as u64 / self.column.stored.width().max(1);
+        let path = self.column.stored.path();
+        Error::new(
+            ErrorKind::Unsupported,
+            format!("a value of `{path}` is beyond 2^53, no float holds it exactly"),
+        )
+        .with("row", row)
     }
 
-    fn exact_floats(&self, number: Number, buffer: &Buffer, first_row: u64) -> Result<Buffer> {
-        const LIMIT: u64 = 1 << 53;
-        let width = self.column.stored.width().max(1);
-        let mut floats = Vec::with_capacity(buffer.len() / 8);
-        let words = buffer
-            .as_slice()
-            .chunks_exact(8)
-            .map(|c| <[u8; 8]>::try_from(c).unwrap_or_default());
-        for (i, word) in words.enumerate() {
-            let (size, float) = match number {
-                Number::U64 => (u64::from_le_bytes(word), u64::from_le_bytes(word) as f64),
-                _ => (
-                    i64::from_le_bytes(word).unsigned_abs(),
-                    i64::from_le_bytes(word) as f64,
-                ),
-            };
-            if size > LIMIT {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "a value of `{}` is beyond 2^53, no float holds it exactly",
-                        self.column.stored.path()
-                    ),
-                )
-                .with("row", first_row + i as u64 / width));
-            }
-            floats.push(float);
-        }
-        Ok(Buffer::from_vec(floats))
+    fn padded(&self, row: u64, dim: u32) -> Error {
+        let path = self.column.stored.path();
+        Error::new(
+            ErrorKind::Format,
+            format!("a vector of `{path}` has bits beyond its dimension {dim}"),
+        )
+        .with("row", row)
     }
 }
 
 fn primitive<T: ArrowPrimitiveType>(buffer: Buffer) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(buffer), None))
-}
-
-/// Packs bytes 0 and 1 into bits, most significant first, each row filled up with zeros.
-fn pack(bytes: &[u8], width: usize, rows: usize) -> Buffer {
-    let mut packed = Vec::with_capacity(rows.saturating_mul(width.div_ceil(8)));
-    for row in bytes.chunks_exact(width.max(1)) {
-        packed.extend(row.chunks(8).map(|bits| {
-            bits.iter()
-                .enumerate()
-                .fold(0u8, |byte, (i, bit)| byte | (bit & 1) << (7 - i))
-        }));
-    }
-    Buffer::from_vec(packed)
 }
 
 fn too_long(column: &Column, row: u64, bytes: usize) -> Error {
@@ -396,22 +349,4 @@ fn too_long(column: &Column, row: u64, bytes: usize) -> Error {
 
 fn internal(doing: &str) -> Error {
     Error::new(ErrorKind::Internal, doing)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bools_are_packed_most_significant_first() {
-        let packed = pack(
-            &[1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 0],
-            9,
-            2,
-        );
-        assert_eq!(
-            packed.as_slice(),
-            [0b1000_0001, 0b1000_0000, 0b0111_1111, 0]
-        );
-    }
 }

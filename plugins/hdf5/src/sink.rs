@@ -122,7 +122,9 @@ impl Sink for Hdf5Sink {
             mode: spec.mode,
             rows: spec.rows.filter(|_| self.is_contiguous),
         };
-        let writer = Hdf5Writer::create(target, existing, partial, self.services.clone())?;
+        let place = target.path.display().to_string();
+        let writer = Hdf5Writer::create(target, existing, partial, self.services.clone())
+            .map_err(|e| e.with("target", place))?;
         Ok(Box::new(writer))
     }
 }

@@ -5,6 +5,7 @@
 //! own. Files are looked at once, when the source is opened; a file that changed since is
 //! refused when it is read.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use arrow_schema::SchemaRef;
@@ -16,6 +17,7 @@ use milvusdm_plugin_api::{
 use serde_json::{Value, json};
 
 use crate::contents::Contents;
+use crate::inspect;
 use crate::names::{self, DEFAULT_PARTITION};
 use crate::options::SourceOptions;
 use crate::paths::{self, Place};
@@ -40,6 +42,8 @@ pub struct Hdf5Source {
 struct Found {
     dataset: Dataset,
     files: Vec<FoundFile>,
+    /// Filled in once all files are known.
+    splits: Vec<Split>,
 }
 
 /// A file, as it was when it was looked at.
@@ -83,7 +87,7 @@ impl Source for Hdf5Source {
     }
 
     fn splits(&self, dataset_key: &str) -> Result<Vec<Split>> {
-        Ok(self.found(dataset_key)?.splits())
+        Ok(self.found(dataset_key)?.splits.clone())
     }
 
     fn read(
@@ -93,50 +97,19 @@ impl Source for Hdf5Source {
         request: &ReadRequest,
     ) -> Result<Box<dyn BatchReader>> {
         let found = self.found(dataset_key)?;
-        let unknown = || {
-            Error::new(
-                ErrorKind::Config,
-                format!("dataset `{dataset_key}` has no split `{}`", split.id),
-            )
-        };
-        let known = found
-            .splits()
-            .into_iter()
-            .find(|s| s.id == split.id)
-            .ok_or_else(unknown)?;
-        let number = |name: &str| {
-            known
-                .payload
-                .get(name)
-                .and_then(Value::as_u64)
-                .ok_or_else(unknown)
-        };
-        let file = usize::try_from(number("file")?)
-            .ok()
-            .and_then(|i| found.files.get(i))
-            .ok_or_else(unknown)?;
-        let (first, end) = (number("first")?, number("end")?);
-        if known.fingerprint != split.fingerprint {
-            return Err(Error::new(
-                ErrorKind::Format,
-                "the file changed since the run was planned",
-            )
-            .with("file", file.path.display())
-            .with("found", &known.fingerprint)
-            .with("planned", &split.fingerprint)
-            .help("plan the run again"));
-        }
+        let (file, rows) = found.locate(split)?;
         let contents = Contents::reopen(&file.path, &self.options, &file.fingerprint)?;
-        let start = first
+        let start = rows
+            .start
             .checked_add(request.first_row)
-            .filter(|row| *row <= end)
+            .filter(|row| *row <= rows.end)
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::Config,
                     format!(
                         "split `{}` has {} rows, can't pass over {}",
                         split.id,
-                        end - first,
+                        rows.end - rows.start,
                         request.first_row
                     ),
                 )
@@ -144,7 +117,7 @@ impl Source for Hdf5Source {
         let reader = SplitReader::new(
             &contents,
             found.dataset.schema.clone(),
-            start..end,
+            start..rows.end,
             request,
             &self.services,
         )?;
@@ -183,14 +156,7 @@ impl Hdf5Source {
                 contents.partition.clone().or(place.partition),
             ),
         };
-        let key = match &partition {
-            Some(partition) => format!(
-                "{}/{}",
-                names::escape(&collection),
-                names::escape(partition)
-            ),
-            None => names::escape(&collection),
-        };
+        let key = key(&collection, partition.as_deref());
         let schema = contents.schema()?;
         let file = FoundFile::of(&contents, place.path);
         if let Some(found) = self
@@ -225,8 +191,18 @@ impl Hdf5Source {
                 descriptor,
             },
             files: vec![file],
+            splits: Vec::new(),
         });
         Ok(())
+    }
+}
+
+/// The key of a dataset; names may hold slashes, so they are escaped.
+fn key(collection: &str, partition: Option<&str>) -> String {
+    let collection = names::escape(collection);
+    match partition {
+        Some(partition) => format!("{collection}/{}", names::escape(partition)),
+        None => collection,
     }
 }
 
@@ -293,9 +269,43 @@ impl Found {
         descriptor
             .properties
             .insert(crate::NAME.to_owned(), json!({ "files": files }));
+        self.splits = self.cut();
     }
 
-    fn splits(&self) -> Vec<Split> {
+    /// The file and rows of a split that was given out before.
+    fn locate(&self, split: &Split) -> Result<(&FoundFile, Range<u64>)> {
+        let unknown = || {
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "`{}` has no split `{}`",
+                    self.dataset.descriptor.full_name(),
+                    split.id
+                ),
+            )
+        };
+        let known = self.splits.iter().find(|s| s.id == split.id);
+        let known = known.ok_or_else(unknown)?;
+        let number = |name: &str| {
+            let value = known.payload.get(name).and_then(Value::as_u64);
+            value.ok_or_else(unknown)
+        };
+        let file = usize::try_from(number("file")?).ok();
+        let file = file.and_then(|i| self.files.get(i)).ok_or_else(unknown)?;
+        if known.fingerprint != split.fingerprint {
+            return Err(Error::new(
+                ErrorKind::Format,
+                "the file changed since the run was planned",
+            )
+            .with("file", file.path.display())
+            .with("found", &known.fingerprint)
+            .with("planned", &split.fingerprint)
+            .help("plan the run again"));
+        }
+        Ok((file, number("first")?..number("end")?))
+    }
+
+    fn cut(&self) -> Vec<Split> {
         let mut splits = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
             // A file may claim rows that take no room in it.
@@ -341,57 +351,7 @@ impl FoundFile {
             vector_bytes: contents.vectors.row_bytes().unwrap_or(1),
             row_bytes,
             chunk_rows: contents.vectors.chunk_rows(),
-            tree: tree(contents),
+            tree: inspect::tree(contents),
         }
     }
-}
-
-/// What `inspect` shows of a file.
-fn tree(contents: &Contents) -> Node {
-    let mut node = Node {
-        label: contents.file.path().display().to_string(),
-        ..Node::default()
-    };
-    let mut fact = |name: &str, value: Value| node.facts.insert(name.to_owned(), value);
-    fact("bytes", json!(contents.file.bytes()));
-    fact("rows", json!(contents.rows()));
-    fact("collection", json!(contents.collection));
-    fact("partition", json!(contents.partition));
-    let roles = [
-        ("ids", contents.ids.as_ref()),
-        ("vectors", Some(&contents.vectors)),
-    ];
-    let columns = contents.columns.iter().map(|c| ("column", Some(c)));
-    for (role, column) in roles.into_iter().chain(columns) {
-        let Some(column) = column else { continue };
-        let mut child = Node {
-            label: format!("{} ({role})", column.stored.path()),
-            ..Node::default()
-        };
-        child
-            .facts
-            .insert("stored".to_owned(), json!(column.stored.shape_text()));
-        child.facts.insert(
-            "storage".to_owned(),
-            json!(column.stored.storage().to_string()),
-        );
-        if role == "vectors" {
-            let vector = &contents.vector_type;
-            child.facts.insert(
-                "vector".to_owned(),
-                json!(format!("{} {} x {}", vector.kind, vector.dim, vector.elem)),
-            );
-            child
-                .facts
-                .insert("metric".to_owned(), json!(vector.metric));
-        }
-        node.children.push(child);
-    }
-    for ignored in &contents.ignored {
-        node.children.push(Node {
-            label: format!("{ignored}, not read"),
-            ..Node::default()
-        });
-    }
-    node
 }

@@ -219,12 +219,11 @@ mod tests {
     #[test]
     fn room_is_that_of_the_nearest_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let room = room_at(&folder.path().join("a/b/c.h5")).unwrap();
-        assert_eq!(room, room_at(&folder.path().join("d.h5")).unwrap());
-        assert!(room.free_bytes.unwrap() > 0);
-        assert_eq!(
-            room_at(Path::new("a.h5")).unwrap(),
-            room_at(Path::new("./a.h5")).unwrap()
-        );
+        // How much is free changes all the time.
+        let volume = |path: &Path| room_at(path).unwrap().volume;
+        let deep = room_at(&folder.path().join("a/b/c.h5")).unwrap();
+        assert_eq!(deep.volume, volume(&folder.path().join("d.h5")));
+        assert!(deep.free_bytes.unwrap() > 0);
+        assert_eq!(volume(Path::new("a.h5")), volume(Path::new("./a.h5")));
     }
 }

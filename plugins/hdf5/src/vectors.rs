@@ -22,24 +22,7 @@ pub fn interpret(
     options: &SourceOptions,
 ) -> Result<(VectorType, Reading)> {
     let path = stored.path();
-    let &[_, width] = stored.shape() else {
-        return Err(file
-            .unsupported(format!(
-                "vectors `{path}` are {}, wanted rows x dimension",
-                stored.shape_text()
-            ))
-            .help("name the right dataset with the option `vectors`"));
-    };
-    let width = u32::try_from(width)
-        .ok()
-        .filter(|w| (1..=keys::MAX_DIM).contains(w))
-        .ok_or_else(|| {
-            file.unsupported(format!(
-                "vectors `{path}` are {}, wanted a dimension of 1 to {}",
-                stored.shape_text(),
-                keys::MAX_DIM
-            ))
-        })?;
+    let width = width(file, stored)?;
     let (vector, reading) = match stored.stored() {
         StoredType::Number {
             number: Number::U8, ..
@@ -61,12 +44,7 @@ pub fn interpret(
             (VectorType::dense(elem, width), reading)
         }
         StoredType::Text { .. } | StoredType::Other(_) => {
-            return Err(file
-                .unsupported(format!(
-                    "vectors `{path}` are {}, wanted numbers",
-                    stored.shape_text()
-                ))
-                .help("name the right dataset with the option `vectors`"));
+            return Err(no_vectors(file, stored, "numbers"));
         }
     };
     if attributes.is_own
@@ -83,6 +61,29 @@ pub fn interpret(
     let mut vector = vector.with_metric(attributes.metric.clone());
     vector.metric_arg = attributes.metric_arg.filter(|_| vector.metric.is_some());
     Ok((vector, reading))
+}
+
+/// Elements of a row.
+fn width(file: &H5File, stored: &StoredDataset) -> Result<u32> {
+    let &[_, width] = stored.shape() else {
+        return Err(no_vectors(file, stored, "rows x dimension"));
+    };
+    let width = u32::try_from(width).ok();
+    width
+        .filter(|w| (1..=keys::MAX_DIM).contains(w))
+        .ok_or_else(|| {
+            let wanted = format!("a dimension of 1 to {}", keys::MAX_DIM);
+            no_vectors(file, stored, &wanted)
+        })
+}
+
+fn no_vectors(file: &H5File, stored: &StoredDataset, wanted: &str) -> Error {
+    file.unsupported(format!(
+        "vectors `{}` are {}, wanted {wanted}",
+        stored.path(),
+        stored.shape_text()
+    ))
+    .help("name the right dataset with the option `vectors`")
 }
 
 /// The element that holds every value of the stored number.

@@ -9,16 +9,15 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use arrow_buffer::MutableBuffer;
 use hdf5::dataset::{AllocTime, FillTime};
 use hdf5::plist::link_create::CharEncoding;
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenUnicode};
 use hdf5::{Extent, Extents, H5Type};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
-use ndarray::{ArrayView1, ArrayView2};
 
-use super::stored::{Number, with_number};
-use super::unlocked;
+use super::grow::{GrowingDataset, TextDataset};
+use super::stored::Number;
+use super::{unlocked, write_error as failed};
 
 /// Datasets from this size on begin at a multiple of [`ALIGNMENT`].
 const ALIGN_FROM_BYTES: u64 = 64 << 10;
@@ -253,12 +252,8 @@ impl NewFile {
             .empty_as(&dataset.element.descriptor())
             .shape(dataset.extents(Extent::resizable(0))?)
             .create(dataset.name.as_str());
-        Ok(GrowingDataset {
-            handle: self.made(dataset, handle)?,
-            path: self.path.clone(),
-            dataset: dataset.clone(),
-            rows: 0,
-        })
+        let handle = self.made(dataset, handle)?;
+        Ok(GrowingDataset::new(handle, &self.path, dataset))
     }
 
     /// Makes a dataset of so many strings.
@@ -272,12 +267,8 @@ impl NewFile {
             .shape(dataset.extents(Extent::fixed(size(rows)?))?)
             .no_chunk()
             .create(dataset.name.as_str());
-        Ok(TextDataset {
-            handle: self.made(dataset, handle)?,
-            path: self.path.clone(),
-            name: dataset.name.clone(),
-            row: 0,
-        })
+        let handle = self.made(dataset, handle)?;
+        Ok(TextDataset::new(handle, &self.path, dataset))
     }
 
     /// Counts the rows, as the datasets say.
@@ -322,91 +313,6 @@ impl NewFile {
     }
 }
 
-/// A dataset that rows are added to, chunk by chunk.
-#[derive(Debug)]
-pub struct GrowingDataset {
-    handle: hdf5::Dataset,
-    path: PathBuf,
-    dataset: NewDataset,
-    rows: u64,
-}
-
-impl GrowingDataset {
-    /// Adds rows; all calls but the last must bring whole chunks. Strings can't be added.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn add(&mut self, rows: u64, bytes: &MutableBuffer) -> Result<()> {
-        let end = self.rows.saturating_add(rows);
-        let write = || match self.dataset.element {
-            Element::Number(number) => {
-                with_number!(number, T => self.extend(end, bytes.typed_data::<T>()))
-            }
-            Element::Bool => {
-                let bools: Vec<bool> = bytes.iter().map(|byte| *byte != 0).collect();
-                self.extend(end, &bools)
-            }
-            Element::Text => Err("strings have no chunks".into()),
-        };
-        write().map_err(|e| {
-            failed(
-                format!("writing dataset `{}`", self.dataset.name),
-                &self.path,
-                &e,
-            )
-            .with("row", self.rows)
-        })?;
-        self.rows = end;
-        Ok(())
-    }
-
-    fn extend<T: H5Type>(&self, end: u64, values: &[T]) -> hdf5::Result<()> {
-        let (start, end) = (index(self.rows)?, index(end)?);
-        let rows = end - start;
-        match self.dataset.width {
-            None => {
-                self.handle.resize(end)?;
-                self.handle
-                    .write_slice(ArrayView1::from(values), start..end)
-            }
-            Some(width) => {
-                let width = index(width)?;
-                self.handle.resize((end, width))?;
-                let view = ArrayView2::from_shape((rows, width), values)?;
-                self.handle.write_slice(view, (start..end, ..))
-            }
-        }
-    }
-}
-
-/// A dataset that strings are written to, in order.
-#[derive(Debug)]
-pub struct TextDataset {
-    handle: hdf5::Dataset,
-    path: PathBuf,
-    name: String,
-    row: u64,
-}
-
-impl TextDataset {
-    /// Writes the next strings.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn add(&mut self, texts: &[VarLenUnicode]) -> Result<()> {
-        let end = self.row.saturating_add(texts.len() as u64);
-        let write = || {
-            let range = index(self.row)?..index(end)?;
-            self.handle.write_slice(ArrayView1::from(texts), range)
-        };
-        write().map_err(|e| {
-            failed(format!("writing dataset `{}`", self.name), &self.path, &e).with("row", self.row)
-        })?;
-        self.row = end;
-        Ok(())
-    }
-}
-
 fn size(n: u64) -> Result<usize> {
     usize::try_from(n).map_err(|_| {
         Error::new(
@@ -414,14 +320,4 @@ fn size(n: u64) -> Result<usize> {
             format!("{n} rows are too many for this machine"),
         )
     })
-}
-
-fn index(n: u64) -> hdf5::Result<usize> {
-    usize::try_from(n).map_err(|_| format!("row {n} can't be addressed").into())
-}
-
-fn failed(doing: impl Into<String>, path: &Path, cause: &hdf5::Error) -> Error {
-    Error::new(ErrorKind::Io, doing)
-        .with("file", path.display())
-        .caused_by(cause)
 }

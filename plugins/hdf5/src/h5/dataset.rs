@@ -116,13 +116,6 @@ impl StoredDataset {
                 file.unsupported(format!("dataset `{path}` is a single value, wanted rows"))
             );
         }
-        let is_addressable = [0, 1].iter().all(|skip| {
-            shape
-                .iter()
-                .skip(*skip)
-                .try_fold(64u64, |n, d| n.checked_mul(*d))
-                .is_some()
-        });
         let mut dataset = Self {
             file: Arc::clone(file),
             path: path.to_owned(),
@@ -132,16 +125,7 @@ impl StoredDataset {
             element_bytes,
             storage: Storage::Inline,
         };
-        if !is_addressable {
-            return Err(dataset.too_large());
-        }
-        if matches!(dataset.stored, StoredType::Text { fixed_bytes: Some(n), .. } if n > MAX_FIXED_BYTES)
-        {
-            return Err(file.unsupported(format!(
-                "dataset `{path}` holds {}, at most {MAX_FIXED_BYTES} are supported",
-                dataset.stored
-            )));
-        }
+        dataset.check_elements()?;
         dataset.storage = match (layout, chunk) {
             (Layout::Chunked, Some(chunk)) => dataset.check_chunks(&chunk, &filters, limits)?,
             _ if dataset.elements() == Some(0) => Storage::Inline,
@@ -149,6 +133,27 @@ impl StoredDataset {
             _ => Storage::Inline,
         };
         Ok(dataset)
+    }
+
+    /// Refuses shapes whose size can't be reckoned, and strings that are too long to be read.
+    fn check_elements(&self) -> Result<()> {
+        let is_addressable = [0, 1].iter().all(|skip| {
+            let mut sizes = self.shape.iter().skip(*skip);
+            sizes.try_fold(64u64, |n, d| n.checked_mul(*d)).is_some()
+        });
+        if !is_addressable {
+            return Err(self.too_large());
+        }
+        match self.stored {
+            StoredType::Text {
+                fixed_bytes: Some(n),
+                ..
+            } if n > MAX_FIXED_BYTES => Err(self.file.unsupported(format!(
+                "dataset `{}` holds {}, at most {MAX_FIXED_BYTES} are supported",
+                self.path, self.stored
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Sizes of all dimensions; the first counts rows.
@@ -241,25 +246,8 @@ impl StoredDataset {
                 .format_error(format!("dataset `{}` has chunks of {chunk:?}", self.path)));
         };
         let is_filtered = !filters.is_empty();
-        // A row of chunks, side by side, is decoded for any of its rows.
-        let width = self
-            .shape
-            .iter()
-            .skip(1)
-            .try_fold(element, |n, d| n.checked_mul(*d));
-        let band = width
-            .and_then(|w| w.checked_mul(rows.min(self.rows())))
-            .ok_or_else(|| self.too_large())?;
-        if is_filtered && chunk_bytes.max(band) > limits.chunk_bytes {
-            return Err(self
-                .file
-                .unsupported(format!(
-                    "dataset `{}` is compressed in chunks of {rows} rows, {} bytes to be decoded at once, more than {} are not allowed",
-                    self.path,
-                    chunk_bytes.max(band),
-                    limits.chunk_bytes
-                ))
-                .help("raise the option `max_chunk_mib`, or rewrite the file with smaller chunks (`h5repack -l`)"));
+        if is_filtered {
+            self.check_band(rows, chunk_bytes, limits)?;
         }
         if limits.is_known {
             return Ok(Storage::Chunked { rows, is_filtered });
@@ -281,6 +269,27 @@ impl StoredDataset {
             return Err(self.unwritten(&format!("{found} of its {wanted} chunks are in the file")));
         }
         Ok(Storage::Chunked { rows, is_filtered })
+    }
+
+    /// Refuses rows of compressed chunks that take too much memory: side by side, they are
+    /// decoded for any of their rows.
+    fn check_band(&self, rows: u64, chunk_bytes: u64, limits: &Limits) -> Result<()> {
+        let mut sizes = self.shape.iter().skip(1);
+        let width = sizes.try_fold(self.element_bytes, |n, d| n.checked_mul(*d));
+        let band = width
+            .and_then(|w| w.checked_mul(rows.min(self.rows())))
+            .ok_or_else(|| self.too_large())?
+            .max(chunk_bytes);
+        if band <= limits.chunk_bytes {
+            return Ok(());
+        }
+        Err(self
+            .file
+            .unsupported(format!(
+                "dataset `{}` is compressed in chunks of {rows} rows, {band} bytes to be decoded at once, more than {} are not allowed",
+                self.path, limits.chunk_bytes
+            ))
+            .help("raise the option `max_chunk_mib`, or rewrite the file with smaller chunks (`h5repack -l`)"))
     }
 
     /// Counts the chunks in the file, and says what is wrong with the first bad one.

@@ -11,15 +11,15 @@ mod attributes;
 mod create;
 mod dataset;
 mod file;
+mod grow;
 mod read;
 mod stored;
 mod text;
 
-pub use create::{
-    AttributeValue, Chunking, Compression, Element, GrowingDataset, NewDataset, NewFile,
-};
+pub use create::{AttributeValue, Chunking, Compression, Element, NewDataset, NewFile};
 pub use dataset::{Limits, Storage, StoredDataset};
 pub use file::{EntryKind, H5File, fingerprint};
+pub use grow::GrowingDataset;
 pub use stored::{Number, StoredType};
 
 use std::path::Path;
@@ -32,7 +32,7 @@ const LOCKED: &str = "unable to lock file";
 
 /// Turns a library error into ours, naming the file.
 pub fn library_error(doing: impl Into<String>, path: &Path, cause: &hdf5::Error) -> Error {
-    let cause = cause.to_string();
+    let cause = one_line(cause);
     let error = Error::new(ErrorKind::Format, doing)
         .with("file", path.display())
         .caused_by(&cause);
@@ -48,6 +48,19 @@ pub fn library_error(doing: impl Into<String>, path: &Path, cause: &hdf5::Error)
             .help("another program has the file open; wait until it is done");
     }
     error
+}
+
+/// The same for a failed write.
+fn write_error(doing: impl Into<String>, path: &Path, cause: &hdf5::Error) -> Error {
+    Error::new(ErrorKind::Io, doing)
+        .with("file", path.display())
+        .caused_by(one_line(cause))
+}
+
+/// The library puts line ends into its messages.
+fn one_line(cause: &hdf5::Error) -> String {
+    let text = cause.to_string();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Opens a file, again for a while where it is locked: a process that is being started holds the

@@ -179,22 +179,9 @@ impl StoredType {
             TypeDescriptor::Unsigned(IntSize::U2) => number(Number::U16),
             TypeDescriptor::Unsigned(IntSize::U4) => number(Number::U32),
             TypeDescriptor::Unsigned(IntSize::U8) => number(Number::U64),
-            TypeDescriptor::Float(FloatSize::U2) => match number(Number::F16) {
-                half @ Self::Number {
-                    is_native: true, ..
-                } => half,
-                _ if datatype.byte_order() == ByteOrder::BigEndian => Self::Number {
-                    number: Number::F16,
-                    is_native: false,
-                    is_doubtful: true,
-                },
-                // bfloat16 and the like: a single holds every value.
-                _ => Self::Number {
-                    number: Number::F32,
-                    is_native: false,
-                    is_doubtful: false,
-                },
-            },
+            TypeDescriptor::Float(FloatSize::U2) => {
+                Self::short_float(number(Number::F16), datatype.byte_order())
+            }
             TypeDescriptor::Float(FloatSize::U4) => number(Number::F32),
             TypeDescriptor::Float(FloatSize::U8) => number(Number::F64),
             TypeDescriptor::Boolean => Self::Bool,
@@ -215,6 +202,31 @@ impl StoredType {
                 is_utf8: true,
             },
             other => Self::Other(other.to_string()),
+        }
+    }
+
+    /// A float of 2 bytes, which is `half` if it is of this machine's byte order and IEEE.
+    fn short_float(half: Self, order: ByteOrder) -> Self {
+        let is_half = matches!(
+            half,
+            Self::Number {
+                is_native: true,
+                ..
+            }
+        );
+        match order {
+            _ if is_half => half,
+            ByteOrder::BigEndian => Self::Number {
+                number: Number::F16,
+                is_native: false,
+                is_doubtful: true,
+            },
+            // bfloat16 and the like: a single holds every value.
+            _ => Self::Number {
+                number: Number::F32,
+                is_native: false,
+                is_doubtful: false,
+            },
         }
     }
 }
