@@ -245,3 +245,21 @@ fn inspect_shows_the_tree() {
         "{notices:?}"
     );
 }
+
+#[test]
+fn binary_id_maps_of_old_versions_have_no_code_size() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["bidmap_flat", "bidmap2_flat"] {
+        let file = golden().join(format!("{name}.index"));
+        let (_, wanted) = read_file(&file, &json!({})).unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[8..12].fill(0);
+        let old = folder.path().join(format!("{name}.index"));
+        std::fs::write(&old, &bytes).unwrap();
+        assert_eq!(read_file(&old, &json!({})).unwrap().1, wanted, "{name}");
+        // The index inside has one all the same.
+        bytes[4 + 21 + 8..4 + 21 + 12].fill(0);
+        std::fs::write(&old, &bytes).unwrap();
+        assert!(read_file(&old, &json!({})).is_err(), "{name}");
+    }
+}

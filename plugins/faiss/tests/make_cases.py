@@ -104,7 +104,7 @@ def read(index):
 
 def sq_class(sq):
     names = ["fp16", "bf16", "8bit_direct", "8bit_direct_signed"]
-    exact = [getattr(faiss.ScalarQuantizer, "QT_" + n) for n in names]
+    exact = [getattr(faiss.ScalarQuantizer, "QT_" + n, None) for n in names]
     return "stored" if sq.qtype in exact else "lossy"
 
 
@@ -155,7 +155,7 @@ def factory(text, d, n=300, metric=faiss.METRIC_L2, ids=False, train=2000, kind=
         if cls == "exact" and not ids and len(got) == n:
             assert (got == x[got_ids]).all(), name
         if cls == "near" and not ids:
-            assert np.abs(got - x[got_ids]).max() < 1e-3, name
+            assert np.abs(got - x[got_ids]).max() < 1e-2, name
     except Exception:
         print("BROKEN", text)
         traceback.print_exc()

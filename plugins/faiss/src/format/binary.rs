@@ -9,7 +9,7 @@ use super::cursor::{Cursor, damaged};
 use super::flat::id_map;
 use super::index::{check_part, dimension, ntotal};
 use super::ivf::direct_map;
-use super::node::{Body, Codec, Header, Ivf, Metric, Node};
+use super::node::{Body, Codec, Fourcc, Header, Ivf, Metric, Node};
 use super::{graph, index, invlists, unknown};
 
 const CLASSES: &[(&[u8; 4], &str)] = &[
@@ -41,7 +41,7 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
         fourcc,
         at,
         class,
-        header: header(cursor)?,
+        header: header(cursor, fourcc)?,
         is_binary: true,
         facts: Vec::new(),
         body: Body::Null,
@@ -50,7 +50,7 @@ pub fn parse(cursor: &mut Cursor<'_>, depth: u32) -> Result<Node> {
     Ok(node)
 }
 
-fn header(cursor: &mut Cursor<'_>) -> Result<Header> {
+fn header(cursor: &mut Cursor<'_>, fourcc: Fourcc) -> Result<Header> {
     let at = cursor.position();
     let dim = dimension(cursor)?;
     let code_bytes = cursor.i32("the code size")?;
@@ -63,7 +63,9 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Header> {
             format!("a binary index of {dim} bits, expected a multiple of 8"),
         ));
     }
-    if i64::from(code_bytes) != i64::from(dim / 8) {
+    // Id maps don't set it in Faiss up to 1.7.4.
+    let is_unset = code_bytes == 0 && matches!(&fourcc.0, b"IBMp" | b"IBM2");
+    if i64::from(code_bytes) != i64::from(dim / 8) && !is_unset {
         return Err(damaged(
             at + 4,
             format!(
