@@ -76,7 +76,7 @@ fn a_file_of_ours_has_the_promised_names_types_and_attributes() {
         (&attributes["collection"], &attributes["partition"]),
         (&json!("shop"), &json!("2021"))
     );
-    assert_eq!(attributes["metric"], "l2");
+    assert_eq!(attributes["metric"], "ip");
     for (name, kind) in [
         ("milvusdm_format", "int64"),
         ("dim", "int64"),

@@ -14,6 +14,7 @@ mod exit_codes;
 mod faiss_golden;
 mod faiss_hostile;
 mod faiss_real;
+mod faults;
 mod hdf5_layouts;
 mod logs;
 mod memory;

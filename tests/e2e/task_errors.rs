@@ -325,12 +325,6 @@ fn environment_variables_that_are_not_set_are_an_error_at_their_line() {
             (2, 0),
             &["$"],
         ),
-        mistake(
-            "bare",
-            "source: SOURCE\nsink: {plugin: hdf5, path: \"a$b.h5\"}\n",
-            (2, 0),
-            &["$$"],
-        ),
     ] {
         is_refused(&space, &mistake);
     }
@@ -372,7 +366,7 @@ fn names_and_globs_that_match_nothing_are_an_error_with_the_nearest_name() {
             "braces",
             "source: SOURCE\nsink: SINK\nmap: \"{colection}\"\n",
             (3, 6),
-            &["`collection`"],
+            &["`{collection}`"],
         ),
         mistake(
             "empty",

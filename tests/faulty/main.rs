@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A milvusdm with one more plugin linked in, `faulty`, which breaks on purpose.
+//!
+//! The built-in plugins never reject a row, panic or lie about what they wrote, so exit codes 1,
+//! 3 and 5 are shown with this one. It is linked as a vendor links plugins of their own.
+#![forbid(unsafe_code)]
+
+mod sink;
+mod source;
+
+const FAULTY: &str = "faulty";
+
+milvusdm_plugin_api::export_plugin! {
+    name: FAULTY,
+    summary: "breaks on purpose, for tests",
+    docs: "# faulty\n\nBreaks as the option `fault` says.\n",
+    source: source::FaultySource,
+    sink: sink::FaultySink,
+}
+
+fn main() -> std::process::ExitCode {
+    milvusdm::cli::main()
+}
