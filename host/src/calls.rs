@@ -27,7 +27,10 @@ struct Callee {
 
 impl Callee {
     fn new(entry: &Entry, control: &Arc<Control>) -> Self {
-        Self { plugin: entry.info.name.as_str().into(), control: Arc::clone(control) }
+        Self {
+            plugin: entry.info.name.as_str().into(),
+            control: Arc::clone(control),
+        }
     }
 
     fn call<T>(&self, entry: &'static str, run: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -56,14 +59,17 @@ impl Source {
     pub fn open(entry: &Entry, options: &Value, control: &Arc<Control>) -> Result<Self> {
         let callee = Callee::new(entry, control);
         let services = control.services(&entry.info.name);
-        let handle = callee.call("source_open", || entry.handle.open_source(options, services))?;
+        let handle = callee.call("source_open", || {
+            entry.handle.open_source(options, services)
+        })?;
         Ok(Self { callee, handle })
     }
 
     /// # Errors
     /// Whatever the plugin answers.
     pub fn datasets(&self) -> Result<Vec<Dataset>> {
-        self.callee.call("source_datasets", || self.handle.datasets())
+        self.callee
+            .call("source_datasets", || self.handle.datasets())
     }
 
     /// A dataset's splits; each with an id of its own.
@@ -71,7 +77,9 @@ impl Source {
     /// # Errors
     /// Whatever the plugin answers.
     pub fn splits(&self, dataset: &Dataset) -> Result<Vec<Split>> {
-        let splits = self.callee.call("source_splits", || self.handle.splits(&dataset.key))?;
+        let splits = self
+            .callee
+            .call("source_splits", || self.handle.splits(&dataset.key))?;
         let mut ids = std::collections::HashSet::new();
         match splits.iter().find(|split| !ids.insert(split.id.as_str())) {
             None => Ok(splits),
@@ -92,8 +100,13 @@ impl Source {
     /// # Errors
     /// Whatever the plugin answers.
     pub fn read(&self, dataset: &Dataset, split: &Split, request: &ReadRequest) -> Result<Reader> {
-        let handle = self.callee.call("source_read", || self.handle.read(dataset, split, request))?;
-        Ok(Reader { callee: self.callee.clone(), handle })
+        let handle = self
+            .callee
+            .call("source_read", || self.handle.read(dataset, split, request))?;
+        Ok(Reader {
+            callee: self.callee.clone(),
+            handle,
+        })
     }
 }
 
@@ -140,20 +153,27 @@ impl Sink {
     /// # Errors
     /// Whatever the plugin answers.
     pub fn capabilities(&self) -> Result<Capabilities> {
-        self.callee.call("sink_capabilities", || self.handle.capabilities())
+        self.callee
+            .call("sink_capabilities", || self.handle.capabilities())
     }
 
     /// # Errors
     /// Whatever the plugin answers.
     pub fn check(&self, targets: &[TargetRequest]) -> Result<Vec<TargetState>> {
-        self.callee.call("sink_check", || self.handle.check(targets))
+        self.callee
+            .call("sink_check", || self.handle.check(targets))
     }
 
     /// # Errors
     /// Whatever the plugin answers.
     pub fn prepare(&self, target: &TargetRequest) -> Result<Writer> {
-        let handle = self.callee.call("sink_prepare", || self.handle.prepare(target))?;
-        Ok(Writer { callee: self.callee.clone(), handle })
+        let handle = self
+            .callee
+            .call("sink_prepare", || self.handle.prepare(target))?;
+        Ok(Writer {
+            callee: self.callee.clone(),
+            handle,
+        })
     }
 }
 
@@ -168,7 +188,8 @@ impl Writer {
     /// # Errors
     /// Whatever the plugin answers.
     pub fn write(&self, at: WriteAt, batch: RecordBatch) -> Result<WriteAck> {
-        self.callee.call("writer_write", || self.handle.write(at, batch))
+        self.callee
+            .call("writer_write", || self.handle.write(at, batch))
     }
 
     /// # Errors

@@ -29,14 +29,24 @@ pub struct Ledger {
 impl Ledger {
     /// An account that is still to be filled, of a known number of rows.
     pub fn of(found: Option<u64>) -> Self {
-        Self { found, ..Self::default() }
+        Self {
+            found,
+            ..Self::default()
+        }
     }
 
     /// Rows whose fate is known.
     pub fn accounted(&self) -> u64 {
-        [self.written, self.deleted, self.skipped, self.collapsed, self.rejected, self.lost]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        [
+            self.written,
+            self.deleted,
+            self.skipped,
+            self.collapsed,
+            self.rejected,
+            self.lost,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 
     /// Whether every row that was found is accounted for, and no other; a count that nobody knew
@@ -89,7 +99,12 @@ mod tests {
 
     #[test]
     fn a_row_more_or_less_unbalances_it() {
-        let mut ledger = Ledger { written: 7, deleted: 2, rejected: 1, ..Ledger::of(Some(10)) };
+        let mut ledger = Ledger {
+            written: 7,
+            deleted: 2,
+            rejected: 1,
+            ..Ledger::of(Some(10))
+        };
         assert!(ledger.is_balanced() && ledger.has_losses());
         ledger.written = 6;
         assert!(!ledger.is_balanced());
@@ -99,8 +114,14 @@ mod tests {
 
     #[test]
     fn an_unknown_count_stays_unknown_in_the_sum() {
-        let known = Ledger { written: 3, ..Ledger::of(Some(3)) };
-        let unknown = Ledger { written: 5, ..Ledger::of(None) };
+        let known = Ledger {
+            written: 3,
+            ..Ledger::of(Some(3))
+        };
+        let unknown = Ledger {
+            written: 5,
+            ..Ledger::of(None)
+        };
         let sum: Ledger = [known, unknown].into_iter().sum();
         assert_eq!((sum.found, sum.written), (None, 8));
         assert_eq!([known, known].into_iter().sum::<Ledger>().found, Some(6));

@@ -31,7 +31,10 @@ impl Registry {
         for handle in PluginHandle::linked() {
             let info = handle.info()?;
             let name = info.name.clone();
-            if entries.insert(name.clone(), Entry { handle, info }).is_some() {
+            if entries
+                .insert(name.clone(), Entry { handle, info })
+                .is_some()
+            {
                 let message = format!("two plugins with the name `{name}` are linked in");
                 return Err(Error::new(ErrorKind::Plugin, message));
             }

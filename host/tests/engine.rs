@@ -40,7 +40,11 @@ fn task(store: &str, datasets: &Value, capabilities: &Value) -> Value {
 }
 
 fn one(store: &str, splits: &[u64]) -> Value {
-    task(store, &json!([{"name": "a", "splits": splits}]), &capabilities())
+    task(
+        store,
+        &json!([{"name": "a", "splits": splits}]),
+        &capabilities(),
+    )
 }
 
 /// The same with a sin of the source's or the sink's.
@@ -56,18 +60,29 @@ fn ids(stored: &Stored) -> Vec<i64> {
     stored
         .batches
         .iter()
-        .flat_map(|(_, batch)| batch.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec())
+        .flat_map(|(_, batch)| {
+            batch
+                .column_by_name("id")
+                .unwrap()
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        })
         .collect()
 }
 
 fn planned_ids(splits: &[u64]) -> Vec<i64> {
     let rows = splits.iter().enumerate();
-    rows.flat_map(|(split, rows)| (0..*rows).map(move |row| value_of(0, split, row))).collect()
+    rows.flat_map(|(split, rows)| (0..*rows).map(move |row| value_of(0, split, row)))
+        .collect()
 }
 
 fn assert_done(report: &RunReport, rows: u64) {
     assert_eq!(report.exit, 0, "{:?} {:?}", report.error, report.refusals);
-    assert_eq!((report.ledger.found, report.ledger.written), (Some(rows), rows));
+    assert_eq!(
+        (report.ledger.found, report.ledger.written),
+        (Some(rows), rows)
+    );
     assert!(report.ledger.is_balanced());
 }
 
@@ -78,7 +93,10 @@ fn assert_failed(report: &RunReport, store: &str, exit: u8, text: &str) {
     assert!(error.contains(text), "{error}");
     assert_eq!(report.targets[0].status, Status::Aborted);
     assert!(stored(store, "a").is_none(), "nothing is published");
-    assert_eq!(report.ledger.written, 0, "what is taken back is not written");
+    assert_eq!(
+        report.ledger.written, 0,
+        "what is taken back is not written"
+    );
 }
 
 proptest! {
@@ -127,11 +145,20 @@ proptest! {
 
 #[test]
 fn a_reader_that_ignores_the_ceiling_is_cut() {
-    let mut task = task("cut", &json!([{"name": "a", "splits": [1000]}]), &with(capabilities(), json!({"max_request_rows": 7})));
+    let mut task = task(
+        "cut",
+        &json!([{"name": "a", "splits": [1000]}]),
+        &with(capabilities(), json!({"max_request_rows": 7})),
+    );
     task["source"]["sin"] = "ignores the ceiling".into();
     assert_done(&run(&task), 1000);
     let stored = stored("cut", "a").unwrap();
-    assert!(stored.batches.iter().all(|(_, batch)| batch.num_rows() <= 7));
+    assert!(
+        stored
+            .batches
+            .iter()
+            .all(|(_, batch)| batch.num_rows() <= 7)
+    );
     assert_eq!(ids(&stored), planned_ids(&[1000]));
 }
 
@@ -142,7 +169,10 @@ fn deleted_rows_are_found_but_not_written() {
     let report = run(&task);
     assert_eq!(report.exit, 0);
     let ledger = report.datasets[0].ledger.unwrap();
-    assert_eq!((ledger.found, ledger.written, ledger.deleted), (Some(36), 30, 6));
+    assert_eq!(
+        (ledger.found, ledger.written, ledger.deleted),
+        (Some(36), 30, 6)
+    );
 }
 
 #[test]
@@ -150,7 +180,10 @@ fn a_count_that_nobody_knows_is_stated_as_unknown() {
     let mut task = one("unknown", &[10, 20]);
     task["source"]["counts_unknown"] = true.into();
     let report = run(&task);
-    assert_eq!((report.exit, report.ledger.found, report.ledger.written), (0, None, 30));
+    assert_eq!(
+        (report.exit, report.ledger.found, report.ledger.written),
+        (0, None, 30)
+    );
 }
 
 #[test]
@@ -172,7 +205,10 @@ fn a_writer_that_drops_a_row_silently_is_found_out_by_the_count_at_the_end() {
     let report = run(&sinning("drops", "sink", "drops a row silently"));
     assert_eq!(report.exit, 5);
     let error = report.error.unwrap().to_string();
-    assert!(error.contains("acknowledged 200 rows, but counts 199"), "{error}");
+    assert!(
+        error.contains("acknowledged 200 rows, but counts 199"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -189,11 +225,22 @@ fn failures_in_the_middle_publish_nothing() {
 
 #[test]
 fn rejected_rows_are_counted_and_named() {
-    let mut task = task("rejects", &json!([{"name": "a", "splits": [10]}]), &with(capabilities(), json!({"max_request_rows": 5})));
+    let mut task = task(
+        "rejects",
+        &json!([{"name": "a", "splits": [10]}]),
+        &with(capabilities(), json!({"max_request_rows": 5})),
+    );
     task["sink"]["sin"] = "rejects the first row of each batch".into();
     let report = run(&task);
-    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 8, 2));
-    let rows: Vec<(u64, &str)> = report.rejected_rows.iter().map(|r| (r.row, r.reason.as_str())).collect();
+    assert_eq!(
+        (report.exit, report.ledger.written, report.ledger.rejected),
+        (1, 8, 2)
+    );
+    let rows: Vec<(u64, &str)> = report
+        .rejected_rows
+        .iter()
+        .map(|r| (r.row, r.reason.as_str()))
+        .collect();
     assert_eq!(rows, [(0, "it is the first"), (5, "it is the first")]);
 }
 
@@ -227,9 +274,17 @@ fn each_mode_does_what_it_says_where_the_target_exists() {
         task["mode"] = mode.into();
         task["sink"]["existing"] = json!(["a"]);
         let report = run(&task);
-        assert_eq!((report.exit, report.targets[0].action), (exit, action), "{mode}");
+        assert_eq!(
+            (report.exit, report.targets[0].action),
+            (exit, action),
+            "{mode}"
+        );
         assert_eq!(report.ledger.written, rows, "{mode}");
-        assert_eq!(stored(&format!("mode-{mode}"), "a").is_some(), rows > 0, "{mode}");
+        assert_eq!(
+            stored(&format!("mode-{mode}"), "a").is_some(),
+            rows > 0,
+            "{mode}"
+        );
         assert!(exit != 0 || report.ledger.is_balanced(), "{mode}");
     }
 }
@@ -256,11 +311,24 @@ fn everything_that_stands_in_the_way_is_listed_at_once() {
     task["sink"]["existing"] = json!(["a"]);
     let report = run(&task);
     assert_eq!(report.exit, 2);
-    let texts: Vec<String> = report.refusals.iter().map(|r| r.error.to_string()).collect();
+    let texts: Vec<String> = report
+        .refusals
+        .iter()
+        .map(|r| r.error.to_string())
+        .collect();
     assert_eq!(texts.len(), 3, "{texts:?}");
-    assert!(texts.iter().any(|t| t.contains("`b` matches nothing")), "{texts:?}");
-    assert!(texts.iter().any(|t| t.contains("did you mean `vector`?")), "{texts:?}");
-    assert!(texts.iter().any(|t| t.contains("exists already")), "{texts:?}");
+    assert!(
+        texts.iter().any(|t| t.contains("`b` matches nothing")),
+        "{texts:?}"
+    );
+    assert!(
+        texts.iter().any(|t| t.contains("did you mean `vector`?")),
+        "{texts:?}"
+    );
+    assert!(
+        texts.iter().any(|t| t.contains("exists already")),
+        "{texts:?}"
+    );
 }
 
 #[test]
@@ -271,7 +339,10 @@ fn a_full_volume_is_known_before_the_first_byte() {
     let report = run(&task);
     assert_eq!(report.exit, 4);
     let text = report.refusals[0].error.to_string();
-    assert!(text.contains("needs 3200 bytes, but only 2000 are free"), "{text}");
+    assert!(
+        text.contains("needs 3200 bytes, but only 2000 are free"),
+        "{text}"
+    );
     task["sink"]["free_bytes"] = 3200.into();
     assert_done(&run(&task), 200);
 }
@@ -279,49 +350,87 @@ fn a_full_volume_is_known_before_the_first_byte() {
 #[test]
 fn rounding_needs_permission_and_what_does_not_fit_is_rejected() {
     let narrow = json!({"vectors": [{"kind": "dense", "elem": ["f32"], "max_count": 1}]});
-    let mut task = task("narrow", &json!([{"name": "a", "splits": [5]}]), &with(capabilities(), narrow));
+    let mut task = task(
+        "narrow",
+        &json!([{"name": "a", "splits": [5]}]),
+        &with(capabilities(), narrow),
+    );
     task["source"]["elem"] = "f64".into();
     task["source"]["dim"] = 1.into();
     let refused = run(&task);
     assert_eq!(refused.exit, 2);
-    assert!(refused.refusals[0].error.to_string().contains("vector: cast"), "{:?}", refused.refusals);
+    assert!(
+        refused.refusals[0]
+            .error
+            .to_string()
+            .contains("vector: cast"),
+        "{:?}",
+        refused.refusals
+    );
     task["convert"] = json!({"columns": {"vector": "cast"}});
     assert_done(&run(&task), 5);
     task["source"]["sin"] = "too large".into();
     let report = run(&task);
-    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 4, 1));
+    assert_eq!(
+        (report.exit, report.ledger.written, report.ledger.rejected),
+        (1, 4, 1)
+    );
     assert_eq!(report.rejected_rows[0].id.as_deref(), Some("3"));
 }
 
 #[test]
 fn ids_beyond_the_sinks_type_are_rejected_one_by_one() {
-    let mut task = task("ids", &json!([{"name": "a", "splits": [4]}]), &with(capabilities(), json!({"id_types": ["Int64"]})));
+    let mut task = task(
+        "ids",
+        &json!([{"name": "a", "splits": [4]}]),
+        &with(capabilities(), json!({"id_types": ["Int64"]})),
+    );
     task["source"]["ids"] = "uint64".into();
     assert_done(&run(&task), 4);
     assert_eq!(ids(&stored("ids", "a").unwrap()), planned_ids(&[4]));
     task["source"]["sin"] = "huge ids".into();
     let report = run(&task);
-    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 2, 2));
+    assert_eq!(
+        (report.exit, report.ledger.written, report.ledger.rejected),
+        (1, 2, 2)
+    );
     assert_eq!(ids(&stored("ids", "a").unwrap()), [0, 2]);
 }
 
 #[test]
 fn nulls_that_the_sink_can_not_hold_are_rejected_and_dropped_columns_are_listed() {
     let datasets = json!([{"name": "a", "splits": [6]}]);
-    let mut task = task("nulls", &datasets, &with(capabilities(), json!({"nullable": false})));
+    let mut task = task(
+        "nulls",
+        &datasets,
+        &with(capabilities(), json!({"nullable": false})),
+    );
     task["source"]["columns"] = json!({"note": "text?", "price": "f64"});
     let report = run(&task);
-    assert_eq!((report.exit, report.ledger.written, report.ledger.rejected), (1, 4, 2));
+    assert_eq!(
+        (report.exit, report.ledger.written, report.ledger.rejected),
+        (1, 4, 2)
+    );
     task["convert"] = json!({"columns": {"note": "drop"}});
     let report = run(&task);
     assert_done(&report, 6);
     let dropped = &report.targets[0].conversions[0];
-    assert_eq!((dropped.column.as_str(), dropped.to.as_deref()), ("note", None));
+    assert_eq!(
+        (dropped.column.as_str(), dropped.to.as_deref()),
+        ("note", None)
+    );
 }
 
 #[test]
 fn uuids_stand_for_ids_and_keep_them_beside() {
-    let mut task = task("uuid", &json!([{"name": "a", "splits": [2]}]), &with(capabilities(), json!({"id_types": ["Utf8"], "scalar_types": ["Int64"]})));
+    let mut task = task(
+        "uuid",
+        &json!([{"name": "a", "splits": [2]}]),
+        &with(
+            capabilities(),
+            json!({"id_types": ["Utf8"], "scalar_types": ["Int64"]}),
+        ),
+    );
     assert_eq!(run(&task).exit, 2);
     task["convert"] = json!({"ids": "uuid5"});
     assert_done(&run(&task), 2);
@@ -329,18 +438,28 @@ fn uuids_stand_for_ids_and_keep_them_beside() {
     let batch = &stored.batches[0].1;
     let uuids = batch.column_by_name("id").unwrap().as_string::<i32>();
     assert!(uuids.value(0) != uuids.value(1) && uuids.value(0).len() == 36);
-    let kept = batch.column_by_name("_source_id").unwrap().as_primitive::<Int64Type>();
+    let kept = batch
+        .column_by_name("_source_id")
+        .unwrap()
+        .as_primitive::<Int64Type>();
     assert_eq!(kept.values().to_vec(), planned_ids(&[2]));
 }
 
 #[test]
 fn a_source_that_can_not_be_opened_is_a_failure_with_its_own_words() {
     let registry = milvusdm::registry::Registry::linked().unwrap();
-    for (sin, exit, text) in [("cannot open", 4, "bad magic"), ("panics at open", 3, "panicked in `source_open`")] {
+    for (sin, exit, text) in [
+        ("cannot open", 4, "bad magic"),
+        ("panics at open", 3, "panicked in `source_open`"),
+    ] {
         let task = sinning("open", "source", sin).to_string();
         let task = milvusdm::task::Task::parse(&task, "task.yaml").unwrap();
         let failure = milvusdm::plan::Plan::make(&task, &registry, &Control::new()).unwrap_err();
         assert_eq!(failure.exit, exit);
-        assert!(failure.error.to_string().contains(text), "{}", failure.error);
+        assert!(
+            failure.error.to_string().contains(text),
+            "{}",
+            failure.error
+        );
     }
 }

@@ -38,3 +38,8 @@ pub mod arrow {
 #[doc(hidden)]
 pub use inventory;
 pub use schemars;
+
+/// The README's example is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

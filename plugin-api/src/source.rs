@@ -64,14 +64,17 @@ pub trait Source: Send + Sync + Sized + 'static {
 
 /// A reader of one split: batches until `None`, then its account.
 pub trait BatchReader: Send {
-    /// The next batch, of the dataset's schema, not above the request's bytes (but of one row at
-    /// the least); `None` at the end.
+    /// The next batch, of the dataset's schema and of one row at the least, not above the
+    /// request's bytes unless one row is; `None` at the end, and ever after.
     ///
     /// # Errors
     /// `Format` or `Io` where the rest can't be read. A reader never ends early without an error.
     fn next(&mut self) -> Result<Option<RecordBatch>>;
 
-    /// Rows of the split that were not given out, and why; asked after the end.
+    /// Rows of the whole split that are not given out, and why; asked after the end.
+    ///
+    /// They don't depend on the request: a reader that was told to pass over rows accounts for
+    /// the split all the same.
     fn account(&self) -> ReadAccount {
         ReadAccount::default()
     }

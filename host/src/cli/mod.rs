@@ -90,8 +90,12 @@ fn usage(error: &clap::Error) -> u8 {
     // The arguments could not be parsed, but whoever asked for JSON waits for a document.
     if std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let message = text.trim().trim_start_matches("error: ");
-        let error = Error::new(ErrorKind::Config, format!("the command line: {message}"));
+        let first = text.split("\n\n").next().unwrap_or_default();
+        let words: Vec<&str> = first.split_whitespace().collect();
+        let message = words.join(" ");
+        let message = message.trim_start_matches("error: ");
+        let error = Error::new(ErrorKind::Config, format!("the command line: {message}"))
+            .help("`milvusdm --help` shows what can be typed");
         let session = Session::new(OutputOptions::default());
         let document = errors::document(&Failure {
             error,

@@ -48,6 +48,8 @@ impl ProgressView {
                 _ => Display::Lines { terminal, is_json },
             };
             let mut meter = Meter::default();
+            // The first sample is what the first rate is measured from.
+            let _ = Snapshot::take(&control, &mut meter);
             let interval = display.interval();
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 display.show(&Snapshot::take(&control, &mut meter));
@@ -136,6 +138,9 @@ impl Snapshot {
         if let Some(seconds) = self.estimate.seconds_left {
             parts.push(format!("{} left", text::duration(seconds)));
         }
+        if let Some(bytes) = self.estimate.bytes_per_second {
+            parts.push(format!("{}/s", text::size(bytes)));
+        }
         match self.rows {
             (0, 0) => {}
             (done, 0) => parts.push(text::counted(done, "row", "rows")),
@@ -149,9 +154,6 @@ impl Snapshot {
         }
         if self.bytes.0 > 0 {
             parts.push(text::size(self.bytes.0));
-        }
-        if let Some(bytes) = self.estimate.bytes_per_second {
-            parts.push(format!("{}/s", text::size(bytes)));
         }
         if let Some(activity) = &self.activity {
             parts.push(doing(activity));
@@ -245,7 +247,7 @@ fn lengthen(bar: &ProgressBar) {
         return;
     }
     bar.set_length(BAR_STEPS);
-    if let Ok(style) = BarStyle::with_template("[{bar:24}] {wide_msg}") {
+    if let Ok(style) = BarStyle::with_template("[{bar:16}] {wide_msg}") {
         bar.set_style(style.progress_chars("=> "));
     }
 }
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn shows_share_time_left_rows_bytes_and_rate() {
-        let wanted = "41 %, 3.7 s left, 1,234,567 of 3,000,000 rows, 256.0 MiB, 100.0 MiB/s";
+        let wanted = "41 %, 3.7 s left, 100.0 MiB/s, 1,234,567 of 3,000,000 rows, 256.0 MiB";
         assert_eq!(snapshot().in_text(), wanted);
     }
 

@@ -17,11 +17,31 @@ const SOURCE_ID: &str = "_source_id";
 
 /// The wider types of each scalar type, nearest first.
 const WIDER: &[(DataType, &[DataType])] = &[
-    (DataType::Int8, &[DataType::Int16, DataType::Int32, DataType::Int64]),
+    (
+        DataType::Int8,
+        &[DataType::Int16, DataType::Int32, DataType::Int64],
+    ),
     (DataType::Int16, &[DataType::Int32, DataType::Int64]),
     (DataType::Int32, &[DataType::Int64]),
-    (DataType::UInt8, &[DataType::UInt16, DataType::Int16, DataType::UInt32, DataType::Int32, DataType::Int64]),
-    (DataType::UInt16, &[DataType::UInt32, DataType::Int32, DataType::UInt64, DataType::Int64]),
+    (
+        DataType::UInt8,
+        &[
+            DataType::UInt16,
+            DataType::Int16,
+            DataType::UInt32,
+            DataType::Int32,
+            DataType::Int64,
+        ],
+    ),
+    (
+        DataType::UInt16,
+        &[
+            DataType::UInt32,
+            DataType::Int32,
+            DataType::UInt64,
+            DataType::Int64,
+        ],
+    ),
     (DataType::UInt32, &[DataType::UInt64, DataType::Int64]),
     (DataType::Float16, &[DataType::Float32, DataType::Float64]),
     (DataType::Float32, &[DataType::Float64]),
@@ -47,7 +67,13 @@ impl Recipe {
         sink: &Capabilities,
         allowed: &Conversions,
     ) -> Result<Self, Vec<Error>> {
-        let mut decider = Decider { sink, allowed, steps: Vec::new(), fields: Vec::new(), conversions: Vec::new() };
+        let mut decider = Decider {
+            sink,
+            allowed,
+            steps: Vec::new(),
+            fields: Vec::new(),
+            conversions: Vec::new(),
+        };
         let mut errors = Vec::new();
         let mut has_id = false;
         let mut vectors: Vec<(Kind, u32)> = Vec::new();
@@ -65,7 +91,9 @@ impl Recipe {
         }
         errors.extend(decider.too_many(&vectors));
         if !has_id && !decider.takes_no_ids() {
-            errors.push(refused("the dataset has no ids, and the sink can't do without"));
+            errors.push(refused(
+                "the dataset has no ids, and the sink can't do without",
+            ));
         }
         let metadata = [(keys::VERSION.to_owned(), keys::MODEL_VERSION.to_string())];
         let target = Schema::new_with_metadata(decider.fields, metadata);
@@ -75,7 +103,11 @@ impl Recipe {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Self { steps: decider.steps, target: Arc::new(target), conversions: decider.conversions })
+        Ok(Self {
+            steps: decider.steps,
+            target: Arc::new(target),
+            conversions: decider.conversions,
+        })
     }
 }
 
@@ -112,13 +144,15 @@ impl Decider<'_> {
                 Ok(())
             }
             Column::Dynamic => self.dynamic(from, field),
-            Column::Partition => Err(refused("a stream that mixes partitions can't be taken apart")
-                .help(self.drop_help(field))),
+            Column::Partition => Err(refused(
+                "a stream that mixes partitions can't be taken apart",
+            )
+            .help(self.drop_help(field))),
             Column::Scalar => self.scalar(from, field),
-            Column::Unrepresentable(why) => {
-                Err(refused(format!("this version does not know what it is: {why}"))
-                    .help(self.drop_help(field)))
-            }
+            Column::Unrepresentable(why) => Err(refused(format!(
+                "this version does not know what it is: {why}"
+            ))
+            .help(self.drop_help(field))),
             _ => Err(refused("this version does not know what it is").help(self.drop_help(field))),
         }
     }
@@ -128,11 +162,17 @@ impl Decider<'_> {
     }
 
     fn drop_help(&self, field: &Field) -> String {
-        format!("`convert: {{columns: {{{}: drop}}}}` leaves the column out", field.name())
+        format!(
+            "`convert: {{columns: {{{}: drop}}}}` leaves the column out",
+            field.name()
+        )
     }
 
     fn takes_no_ids(&self) -> bool {
-        self.sink.id_policy.iter().any(|policy| policy == "none" || policy == "generate")
+        self.sink
+            .id_policy
+            .iter()
+            .any(|policy| policy == "none" || policy == "generate")
     }
 
     fn id(&mut self, from: usize, field: &Field) -> Result<()> {
@@ -155,7 +195,11 @@ impl Decider<'_> {
         let uuid = field::with_extension(like(DataType::FixedSizeBinary(16)), keys::UUID);
         match self.allowed.ids {
             Some(IdConversion::Text) if self.sink.holds_id(&text) => {
-                let how = if found == "Uuid" { How::UuidText } else { How::Cast };
+                let how = if found == "Uuid" {
+                    How::UuidText
+                } else {
+                    How::Cast
+                };
                 self.convert(from, field, text, how, Class::Lossless);
                 Ok(())
             }
@@ -167,7 +211,11 @@ impl Decider<'_> {
                         self.sink.scalar_types.join(", ")
                     )));
                 }
-                let to = if self.sink.holds_id(&uuid) { uuid } else { text };
+                let to = if self.sink.holds_id(&uuid) {
+                    uuid
+                } else {
+                    text
+                };
                 self.convert(from, field, to, How::Uuid5, Class::Lossless);
                 self.push(from, kept, How::Keep, false);
                 Ok(())
@@ -185,14 +233,18 @@ impl Decider<'_> {
         let message = format!("ids of type {found} don't fit the sink, which holds {holds}");
         match option {
             None => refused(message).help("allow one of `convert: {ids: text|uuid5|generate}`"),
-            Some(_) => refused(message).help("the task's `convert: {ids: …}` does not help: the sink can't hold its result"),
+            Some(_) => refused(message).help(
+                "the task's `convert: {ids: …}` does not help: the sink can't hold its result",
+            ),
         }
     }
 
     fn vector(&mut self, from: usize, field: &Field, vector: &VectorType) -> Result<()> {
         if let Some(capability) = self.sink.holding_vector(vector) {
             let refuses_null = field.is_nullable() && !capability.nullable;
-            let held = field.clone().with_nullable(field.is_nullable() && capability.nullable);
+            let held = field
+                .clone()
+                .with_nullable(field.is_nullable() && capability.nullable);
             self.push(from, held, How::Keep, refuses_null);
             return Ok(());
         }
@@ -200,8 +252,12 @@ impl Decider<'_> {
         let nullable = self.sink.holding_vector(&to).is_some_and(|c| c.nullable);
         let mut metadata = field.metadata().clone();
         metadata.insert(keys::ELEM.to_owned(), to.elem.to_string());
-        let target = Field::new(field.name(), to.data_type()?, field.is_nullable() && nullable)
-            .with_metadata(metadata);
+        let target = Field::new(
+            field.name(),
+            to.data_type()?,
+            field.is_nullable() && nullable,
+        )
+        .with_metadata(metadata);
         self.note(field, Some(&target), class);
         self.push(from, target, how, field.is_nullable() && !nullable);
         Ok(())
@@ -209,14 +265,18 @@ impl Decider<'_> {
 
     /// The element type that a dense vector is carried in where its own is not held.
     fn other_elem(&self, field: &Field, vector: &VectorType) -> Result<(VectorType, How, Class)> {
-        let with = |elem| VectorType { elem, ..vector.clone() };
+        let with = |elem| VectorType {
+            elem,
+            ..vector.clone()
+        };
         let holds = |elem| self.sink.holding_vector(&with(elem)).is_some();
         if vector.kind == Kind::Dense {
             let wide = match vector.elem {
                 Elem::Bf16 => holds(Elem::F32).then_some((Elem::F32, How::WidenBf16)),
-                Elem::F16 | Elem::I8 | Elem::U8 => {
-                    [Elem::F32, Elem::F64].into_iter().find(|e| holds(*e)).map(|e| (e, How::Cast))
-                }
+                Elem::F16 | Elem::I8 | Elem::U8 => [Elem::F32, Elem::F64]
+                    .into_iter()
+                    .find(|e| holds(*e))
+                    .map(|e| (e, How::Cast)),
                 Elem::F32 => holds(Elem::F64).then_some((Elem::F64, How::Cast)),
                 _ => None,
             };
@@ -233,14 +293,24 @@ impl Decider<'_> {
                 };
             }
         }
-        let holds: Vec<String> = self.sink.vectors.iter().map(|capability| {
-            let elems: Vec<&str> = capability.elem.iter().map(|e| e.as_str()).collect();
-            let max = capability.max_dim.map_or_else(String::new, |max| format!(" up to dimension {max}"));
-            format!("{} {}{max}", capability.kind, elems.join("/"))
-        }).collect();
+        let holds: Vec<String> = self
+            .sink
+            .vectors
+            .iter()
+            .map(|capability| {
+                let elems: Vec<&str> = capability.elem.iter().map(|e| e.as_str()).collect();
+                let max = capability
+                    .max_dim
+                    .map_or_else(String::new, |max| format!(" up to dimension {max}"));
+                format!("{} {}{max}", capability.kind, elems.join("/"))
+            })
+            .collect();
         Err(refused(format!(
             "a {} vector of {} x {} does not fit the sink, which holds {}",
-            vector.kind, vector.dim, vector.elem, holds.join("; ")
+            vector.kind,
+            vector.dim,
+            vector.elem,
+            holds.join("; ")
         ))
         .help(self.drop_help(field)))
     }
@@ -248,12 +318,19 @@ impl Decider<'_> {
     /// More vector columns of a kind than the sink can have.
     fn too_many(&self, vectors: &[(Kind, u32)]) -> Option<Error> {
         let (kind, count, max) = vectors.iter().find_map(|(kind, count)| {
-            let max = self.sink.vectors.iter().find(|c| c.kind == *kind)?.max_count?;
+            let max = self
+                .sink
+                .vectors
+                .iter()
+                .find(|c| c.kind == *kind)?
+                .max_count?;
             (*count > max).then_some((kind, count, max))
         })?;
         Some(
-            refused(format!("the dataset has {count} {kind} vector columns, the sink holds {max}"))
-                .help("leave the others out with `convert: {columns: {NAME: drop}}`"),
+            refused(format!(
+                "the dataset has {count} {kind} vector columns, the sink holds {max}"
+            ))
+            .help("leave the others out with `convert: {columns: {NAME: drop}}`"),
         )
     }
 
@@ -275,9 +352,17 @@ impl Decider<'_> {
             self.keep(from, field, self.sink.nullable);
             return Ok(());
         }
-        let plain = |data_type: &DataType| Field::new(field.name(), data_type.clone(), field.is_nullable());
-        let wider = WIDER.iter().find(|(from, _)| from == field.data_type()).map(|(_, wider)| *wider);
-        if let Some(to) = wider.into_iter().flatten().find(|t| self.sink.holds_scalar_type(t)) {
+        let plain =
+            |data_type: &DataType| Field::new(field.name(), data_type.clone(), field.is_nullable());
+        let wider = WIDER
+            .iter()
+            .find(|(from, _)| from == field.data_type())
+            .map(|(_, wider)| *wider);
+        if let Some(to) = wider
+            .into_iter()
+            .flatten()
+            .find(|t| self.sink.holds_scalar_type(t))
+        {
             self.note(field, Some(&plain(to)), Class::Widening);
             self.scalar_as(from, plain(to), How::Cast);
             return Ok(());
@@ -286,8 +371,12 @@ impl Decider<'_> {
             Some(ColumnConversion::Text) => Some((DataType::Utf8, Class::Lossless)),
             Some(ColumnConversion::Cast) if field.data_type().is_numeric() => {
                 // A fraction is never cut off to make an integer.
-                let mut narrower = NARROWER.iter().filter(|t| t.is_floating() || field.data_type().is_integer());
-                narrower.find(|t| self.sink.holds_scalar_type(t)).map(|t| (t.clone(), Class::Lossy))
+                let mut narrower = NARROWER
+                    .iter()
+                    .filter(|t| t.is_floating() || field.data_type().is_integer());
+                narrower
+                    .find(|t| self.sink.holds_scalar_type(t))
+                    .map(|t| (t.clone(), Class::Lossy))
             }
             _ => None,
         };
@@ -297,7 +386,9 @@ impl Decider<'_> {
             _ => How::Cast,
         };
         match to.filter(|(to, _)| self.sink.holds_scalar_type(to)) {
-            Some((to, class)) if how != How::Cast || arrow_cast::can_cast_types(field.data_type(), &to) => {
+            Some((to, class))
+                if how != How::Cast || arrow_cast::can_cast_types(field.data_type(), &to) =>
+            {
                 self.note(field, Some(&plain(&to)), class);
                 self.scalar_as(from, plain(&to), how);
                 Ok(())
@@ -311,7 +402,10 @@ impl Decider<'_> {
             true => "no further columns".to_owned(),
             false => self.sink.scalar_types.join(", "),
         };
-        let message = format!("type {} does not fit the sink, which holds {holds}", wire::type_name(field));
+        let message = format!(
+            "type {} does not fit the sink, which holds {holds}",
+            wire::type_name(field)
+        );
         match self.option(field) {
             Some(ColumnConversion::Json) if !self.sink.dynamic => {
                 refused(message).help("`json` needs a sink with a dynamic column, which this one has not")
@@ -326,7 +420,9 @@ impl Decider<'_> {
     /// Keeps a column; one that the source says may be null stays so only where the sink can.
     fn keep(&mut self, from: usize, field: &Field, holds_null: bool) {
         let refuses_null = field.is_nullable() && !holds_null;
-        let held = field.clone().with_nullable(field.is_nullable() && holds_null);
+        let held = field
+            .clone()
+            .with_nullable(field.is_nullable() && holds_null);
         self.push(from, held, How::Keep, refuses_null);
     }
 
@@ -357,6 +453,10 @@ impl Decider<'_> {
 
     fn push(&mut self, from: usize, field: Field, how: How, refuses_null: bool) {
         self.fields.push(field);
-        self.steps.push(Step { from, how, refuses_null });
+        self.steps.push(Step {
+            from,
+            how,
+            refuses_null,
+        });
     }
 }

@@ -108,15 +108,19 @@ impl Recipe {
 
     /// Whether a row may turn out not to fit.
     pub fn can_reject(&self) -> bool {
-        self.steps.iter().any(|step| {
-            step.refuses_null || matches!(step.how, How::Cast | How::Narrow)
-        })
+        self.steps
+            .iter()
+            .any(|step| step.refuses_null || matches!(step.how, How::Cast | How::Narrow))
     }
 
     /// How many times larger a converted batch is than the one it was made of, rounded up.
     pub fn growth(&self, source: &Schema) -> u64 {
         let width = |schema: &Schema| -> u64 {
-            schema.fields().iter().map(|field| row_bytes(field)).fold(0, u64::saturating_add)
+            schema
+                .fields()
+                .iter()
+                .map(|field| row_bytes(field))
+                .fold(0, u64::saturating_add)
         };
         width(&self.target).div_ceil(width(source).max(1)).max(1)
     }
@@ -130,15 +134,29 @@ impl Recipe {
         let mut faults = Faults::default();
         for (step, field) in self.steps.iter().zip(self.target.fields()) {
             let source = batch.columns().get(step.from).ok_or_else(|| {
-                Error::new(ErrorKind::Internal, format!("column `{}` is missing", field.name()))
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("column `{}` is missing", field.name()),
+                )
             })?;
             let column = values::convert(&step.how, source, field)?;
             if matches!(step.how, How::Cast | How::Narrow) {
-                let reason = || format!("column `{}`: the value does not fit {}", field.name(), field.data_type());
+                let reason = || {
+                    format!(
+                        "column `{}`: the value does not fit {}",
+                        field.name(),
+                        field.data_type()
+                    )
+                };
                 faults.note_new_nulls(source, &column, reason);
             }
             if step.refuses_null {
-                let reason = || format!("column `{}`: it is null, which the sink can't hold", field.name());
+                let reason = || {
+                    format!(
+                        "column `{}`: it is null, which the sink can't hold",
+                        field.name()
+                    )
+                };
                 faults.note_nulls(&column, reason);
             }
             columns.push(column);
@@ -147,16 +165,27 @@ impl Recipe {
     }
 
     /// Makes the target's batch, without the rows at fault.
-    fn without(&self, batch: &RecordBatch, columns: Vec<ArrayRef>, faults: Faults) -> Result<Converted> {
+    fn without(
+        &self,
+        batch: &RecordBatch,
+        columns: Vec<ArrayRef>,
+        faults: Faults,
+    ) -> Result<Converted> {
         let internal = |e| Error::new(ErrorKind::Internal, "make a converted batch").caused_by(e);
         let rows = batch.num_rows();
         if faults.0.is_empty() {
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            let batch = RecordBatch::try_new_with_options(Arc::clone(&self.target), columns, &options)
-                .map_err(internal)?;
-            return Ok(Converted { batch, rejected: Vec::new() });
+            let batch =
+                RecordBatch::try_new_with_options(Arc::clone(&self.target), columns, &options)
+                    .map_err(internal)?;
+            return Ok(Converted {
+                batch,
+                rejected: Vec::new(),
+            });
         }
-        let keep: BooleanArray = (0..rows).map(|row| Some(!faults.0.contains_key(&row))).collect();
+        let keep: BooleanArray = (0..rows)
+            .map(|row| Some(!faults.0.contains_key(&row)))
+            .collect();
         let columns: Vec<ArrayRef> = columns
             .iter()
             .map(|column| arrow_select::filter::filter(column, &keep))
@@ -164,14 +193,22 @@ impl Recipe {
             .map_err(internal)?;
         let kept = rows - faults.0.len();
         let options = RecordBatchOptions::new().with_row_count(Some(kept));
-        let converted = RecordBatch::try_new_with_options(Arc::clone(&self.target), columns, &options)
-            .map_err(internal)?;
+        let converted =
+            RecordBatch::try_new_with_options(Arc::clone(&self.target), columns, &options)
+                .map_err(internal)?;
         let rejected = faults
             .0
             .into_iter()
-            .map(|(row, reason)| Rejected { row: row as u64, id: id_text(batch, row), reason })
+            .map(|(row, reason)| Rejected {
+                row: row as u64,
+                id: id_text(batch, row),
+                reason,
+            })
             .collect();
-        Ok(Converted { batch: converted, rejected })
+        Ok(Converted {
+            batch: converted,
+            rejected,
+        })
     }
 }
 
@@ -187,7 +224,9 @@ pub fn row_bytes(field: &Field) -> u64 {
         DataType::FixedSizeList(item, count) => {
             row_bytes(item).saturating_mul(u64::from(count.unsigned_abs()))
         }
-        other => other.primitive_width().map_or(VARIABLE, |bytes| bytes as u64),
+        other => other
+            .primitive_width()
+            .map_or(VARIABLE, |bytes| bytes as u64),
     }
 }
 

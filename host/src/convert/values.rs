@@ -34,7 +34,10 @@ pub(super) fn convert(how: &How, column: &ArrayRef, target: &Field) -> Result<Ar
 }
 
 fn cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    let options = CastOptions { safe: true, ..CastOptions::default() };
+    let options = CastOptions {
+        safe: true,
+        ..CastOptions::default()
+    };
     cast_with_options(column, to, &options)
         .map_err(|e| Error::new(ErrorKind::Internal, "convert a column").caused_by(e))
 }
@@ -43,7 +46,10 @@ fn cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 fn dense(target: &Field) -> Result<(FieldRef, i32)> {
     match target.data_type() {
         DataType::FixedSizeList(item, size) => Ok((Arc::clone(item), *size)),
-        other => Err(Error::new(ErrorKind::Internal, format!("{other} is no dense vector"))),
+        other => Err(Error::new(
+            ErrorKind::Internal,
+            format!("{other} is no dense vector"),
+        )),
     }
 }
 
@@ -84,9 +90,16 @@ fn narrow_vector(column: &ArrayRef, target: &Field) -> Result<ArrayRef> {
     let (_, size) = dense(target)?;
     let wide = vectors.values().as_primitive::<Float64Type>();
     let narrow: Float32Array = wide.unary::<_, Float32Type>(|value| value as f32);
-    let pairs = wide.values().chunks_exact(size as usize).zip(narrow.values().chunks_exact(size as usize));
+    let pairs = wide
+        .values()
+        .chunks_exact(size as usize)
+        .zip(narrow.values().chunks_exact(size as usize));
     let fits: NullBuffer = pairs
-        .map(|(wide, narrow)| wide.iter().zip(narrow).all(|(w, n)| !w.is_finite() || n.is_finite()))
+        .map(|(wide, narrow)| {
+            wide.iter()
+                .zip(narrow)
+                .all(|(w, n)| !w.is_finite() || n.is_finite())
+        })
         .collect::<Vec<bool>>()
         .into();
     let nulls = NullBuffer::union(vectors.nulls(), Some(&fits));
@@ -95,13 +108,20 @@ fn narrow_vector(column: &ArrayRef, target: &Field) -> Result<ArrayRef> {
 
 fn uuids(column: &ArrayRef) -> Result<impl Iterator<Item = Option<Uuid>>> {
     let bytes = column.as_fixed_size_binary_opt().ok_or_else(|| {
-        Error::new(ErrorKind::Internal, format!("{} is no UUID", column.data_type()))
+        Error::new(
+            ErrorKind::Internal,
+            format!("{} is no UUID", column.data_type()),
+        )
     })?;
-    Ok(bytes.iter().map(|value| value.and_then(|value| Uuid::from_slice(value).ok())))
+    Ok(bytes
+        .iter()
+        .map(|value| value.and_then(|value| Uuid::from_slice(value).ok())))
 }
 
 fn uuid_texts(column: &ArrayRef) -> Result<StringArray> {
-    Ok(uuids(column)?.map(|uuid| uuid.map(|uuid| uuid.hyphenated().to_string())).collect())
+    Ok(uuids(column)?
+        .map(|uuid| uuid.map(|uuid| uuid.hyphenated().to_string()))
+        .collect())
 }
 
 /// The text that stands for an id: decimal, hyphenated, or itself.
@@ -116,11 +136,14 @@ fn texts(column: &ArrayRef) -> Result<ArrayRef> {
 fn uuid5(column: &ArrayRef, target: &Field) -> Result<ArrayRef> {
     let space = Uuid::new_v5(&Uuid::NAMESPACE_OID, b"milvusdm");
     let texts = texts(column)?;
-    let derived = texts.as_string::<i32>().iter().map(|text| {
-        text.map(|text| Uuid::new_v5(&space, text.as_bytes()))
-    });
+    let derived = texts
+        .as_string::<i32>()
+        .iter()
+        .map(|text| text.map(|text| Uuid::new_v5(&space, text.as_bytes())));
     if *target.data_type() == DataType::Utf8 {
-        let texts: StringArray = derived.map(|uuid| uuid.map(|uuid| uuid.hyphenated().to_string())).collect();
+        let texts: StringArray = derived
+            .map(|uuid| uuid.map(|uuid| uuid.hyphenated().to_string()))
+            .collect();
         return Ok(Arc::new(texts));
     }
     let bytes: Vec<Option<[u8; 16]>> = derived.map(|uuid| uuid.map(Uuid::into_bytes)).collect();
@@ -139,5 +162,10 @@ pub(super) fn text(column: &ArrayRef, field: &Field, row: usize) -> Option<Strin
         "Uuid" => Arc::new(uuid_texts(&value).ok()?) as ArrayRef,
         _ => cast(&value, &DataType::Utf8).ok()?,
     };
-    texts.as_string_opt::<i32>()?.iter().next().flatten().map(str::to_owned)
+    texts
+        .as_string_opt::<i32>()?
+        .iter()
+        .next()
+        .flatten()
+        .map(str::to_owned)
 }

@@ -9,7 +9,8 @@ use crate::plan::Limits;
 pub(super) fn bytes_of(batch: &RecordBatch) -> u64 {
     let sizes = batch.columns().iter().map(|column| {
         let data = column.to_data();
-        data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) as u64
+        data.get_slice_memory_size()
+            .unwrap_or_else(|_| column.get_array_memory_size()) as u64
     });
     sizes.fold(0, u64::saturating_add)
 }
@@ -25,7 +26,8 @@ pub(super) fn cut(batch: RecordBatch, limits: &Limits) -> Vec<(RecordBatch, u64)
 fn cut_into(batch: RecordBatch, limits: &Limits, pieces: &mut Vec<(RecordBatch, u64)>) {
     let rows = batch.num_rows();
     let bytes = bytes_of(&batch);
-    let is_large = bytes > limits.batch_bytes || limits.batch_rows.is_some_and(|max| rows as u64 > max);
+    let is_large =
+        bytes > limits.batch_bytes || limits.batch_rows.is_some_and(|max| rows as u64 > max);
     if rows <= 1 || !is_large {
         pieces.push((batch, bytes));
         return;
@@ -48,7 +50,11 @@ mod tests {
 
     fn limits(batch_bytes: u64, batch_rows: Option<u64>) -> Limits {
         let limits = Limits::new(256 << 20, Some(1), &Capabilities::default());
-        Limits { batch_bytes, batch_rows, ..limits }
+        Limits {
+            batch_bytes,
+            batch_rows,
+            ..limits
+        }
     }
 
     proptest! {

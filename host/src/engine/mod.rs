@@ -52,7 +52,9 @@ pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
             dataset.ledger = Some(*ledger);
         }
         report.bytes = report.bytes.saturating_add(outcome.bytes);
-        report.rejected_rows.extend(outcome.rejected.iter().cloned());
+        report
+            .rejected_rows
+            .extend(outcome.rejected.iter().cloned());
         report.notices.extend(outcome.notices.iter().cloned());
         take_outcome(view, &outcome);
         report.error = outcome.error;
@@ -66,7 +68,11 @@ pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
 
 fn take_outcome(view: &mut TargetView, outcome: &Outcome) {
     view.ledger = outcome.ledgers.iter().copied().sum();
-    view.status = if outcome.error.is_some() { Status::Aborted } else { Status::Done };
+    view.status = if outcome.error.is_some() {
+        Status::Aborted
+    } else {
+        Status::Done
+    };
     if let Some(ack) = &outcome.finished {
         view.rows_added = ack.rows_added;
         view.rows_total = ack.rows_total;
@@ -92,7 +98,9 @@ fn exit_code(report: &RunReport, control: &Control) -> u8 {
 
 /// The error of a ledger that does not add up.
 fn unbalanced(what: &str, ledger: &Ledger) -> Error {
-    let found = ledger.found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
+    let found = ledger
+        .found
+        .map_or_else(|| "unknown".to_owned(), |found| found.to_string());
     Error::new(
         ErrorKind::Internal,
         format!(

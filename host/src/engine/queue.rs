@@ -60,14 +60,24 @@ struct Lane {
 impl Queue {
     /// A queue for the batches of that many splits.
     pub(super) fn new(splits: usize, is_ordered: bool) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), splits, is_ordered }
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            splits,
+            is_ordered,
+        }
     }
 
     /// Adds a batch; once the queue is closed it is dropped.
     pub(super) fn push(&self, item: Item) {
         let mut state = self.lock();
         if !state.is_closed {
-            state.lanes.entry(item.split).or_default().items.push_back(item);
+            state
+                .lanes
+                .entry(item.split)
+                .or_default()
+                .items
+                .push_back(item);
             self.changed.notify_all();
         }
     }
@@ -92,7 +102,10 @@ impl Queue {
                 self.changed.notify_all();
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -158,7 +171,11 @@ pub(super) struct Held {
 impl Share {
     /// A share of that many bytes.
     pub(super) fn new(ceiling: u64) -> Arc<Self> {
-        Arc::new(Self { ceiling, used: Mutex::new(0), freed: Condvar::new() })
+        Arc::new(Self {
+            ceiling,
+            used: Mutex::new(0),
+            freed: Condvar::new(),
+        })
     }
 
     /// Waits until so many bytes are free, or nothing is taken at all: a batch that is larger
@@ -170,11 +187,18 @@ impl Share {
             if is_over() {
                 return None;
             }
-            used = self.freed.wait_timeout(used, LOOK_UP).unwrap_or_else(PoisonError::into_inner).0;
+            used = self
+                .freed
+                .wait_timeout(used, LOOK_UP)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         *used = used.saturating_add(bytes);
         drop(used);
-        Some(Held { share: Arc::clone(self), bytes })
+        Some(Held {
+            share: Arc::clone(self),
+            bytes,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, u64> {

@@ -12,8 +12,18 @@ use super::*;
 
 fn item(split: usize, first_row: u64) -> Item {
     let options = RecordBatchOptions::new().with_row_count(Some(1));
-    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap();
-    Item { split, first_row, piece_before: 0, sent_before: first_row, removed: vec![], batch, bytes: 1, _held: None }
+    let batch =
+        RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap();
+    Item {
+        split,
+        first_row,
+        piece_before: 0,
+        sent_before: first_row,
+        removed: vec![],
+        batch,
+        bytes: 1,
+        _held: None,
+    }
 }
 
 proptest! {

@@ -19,8 +19,18 @@ pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result
         if transfer.queue.is_closed() {
             return Ok(());
         }
-        let split = SplitRead { transfer, share, position, job, given: 0, sent: 0 };
-        split.read().map_err(|e| e.with("dataset", &job.dataset_name).with("split", &job.split.id))?;
+        let split = SplitRead {
+            transfer,
+            share,
+            position,
+            job,
+            given: 0,
+            sent: 0,
+        };
+        split.read().map_err(|e| {
+            e.with("dataset", &job.dataset_name)
+                .with("split", &job.split.id)
+        })?;
         transfer.queue.end(position);
     }
     Ok(())
@@ -48,13 +58,18 @@ impl SplitRead<'_> {
             max_batch_bytes: (limits.batch_bytes / growth).max(1),
             max_batch_rows: limits.batch_rows,
         };
-        let mut reader = self.transfer.plan.source.read(&part.dataset, self.job.split, &request)?;
+        let mut reader = self
+            .transfer
+            .plan
+            .source
+            .read(&part.dataset, self.job.split, &request)?;
         // While it is converted, a batch is there twice.
         let copies = if part.recipe.keeps_all() { 1 } else { 2 };
         let expected = limits.batch_bytes.saturating_mul(copies);
         loop {
             self.transfer.control.check()?;
-            let is_over = || self.transfer.queue.is_closed() || self.transfer.control.signal().is_some();
+            let is_over =
+                || self.transfer.queue.is_closed() || self.transfer.control.signal().is_some();
             let Some(held) = self.share.take(expected, is_over) else {
                 // Whoever closed the queue has said why.
                 return self.transfer.control.check();
@@ -64,7 +79,10 @@ impl SplitRead<'_> {
         }
         let account = reader.account()?;
         self.transfer.tally.account(self.position, &account);
-        let mut ledger = Ledger { written: self.given, ..Ledger::of(self.job.split.found) };
+        let mut ledger = Ledger {
+            written: self.given,
+            ..Ledger::of(self.job.split.found)
+        };
         ledger.take_account(&account);
         if !ledger.is_balanced() {
             return Err(unbalanced("this split, as the reader gave it,", &ledger)
@@ -88,9 +106,15 @@ impl SplitRead<'_> {
             (batch, Vec::new())
         } else {
             let converted = recipe.apply(&batch)?;
-            let removed = converted.rejected.iter().map(|rejected| rejected.row).collect();
+            let removed = converted
+                .rejected
+                .iter()
+                .map(|rejected| rejected.row)
+                .collect();
             if !converted.rejected.is_empty() {
-                self.transfer.tally.rejected(self.origin(first_row), converted.rejected);
+                self.transfer
+                    .tally
+                    .rejected(self.origin(first_row), converted.rejected);
             }
             (converted.batch, removed)
         };
@@ -98,12 +122,23 @@ impl SplitRead<'_> {
             return Ok(());
         }
         let pieces = cut::cut(batch, &self.transfer.plan.limits);
-        held.set(pieces.iter().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add));
+        held.set(
+            pieces
+                .iter()
+                .map(|(_, bytes)| *bytes)
+                .fold(0, u64::saturating_add),
+        );
         self.queue(pieces, first_row, removed, held);
         Ok(())
     }
 
-    fn queue(&mut self, pieces: Vec<(RecordBatch, u64)>, first_row: u64, removed: Vec<u64>, held: Held) {
+    fn queue(
+        &mut self,
+        pieces: Vec<(RecordBatch, u64)>,
+        first_row: u64,
+        removed: Vec<u64>,
+        held: Held,
+    ) {
         let mut held = Some(held);
         let last = pieces.len().saturating_sub(1);
         let mut skipped = 0u64;
@@ -137,7 +172,10 @@ impl SplitRead<'_> {
     fn not_as_announced(&self, live: u64) -> Error {
         Error::new(
             ErrorKind::Plugin,
-            format!("the split was announced with {live} rows, but reading gave {}", self.given),
+            format!(
+                "the split was announced with {live} rows, but reading gave {}",
+                self.given
+            ),
         )
         .help("the source changed while it was read, or its plugin miscounts: nothing was finished")
     }

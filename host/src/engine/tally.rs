@@ -69,13 +69,15 @@ impl Tally {
             ledger.rejected = ledger.rejected.saturating_add(rows.len() as u64);
         }
         let room = MAX_EXAMPLES.saturating_sub(counts.rejected.len());
-        counts.rejected.extend(rows.into_iter().take(room).map(|row| RejectedRow {
-            dataset: origin.dataset.to_owned(),
-            split: origin.split.to_owned(),
-            row: origin.first_row.saturating_add(row.row),
-            id: row.id,
-            reason: row.reason,
-        }));
+        counts
+            .rejected
+            .extend(rows.into_iter().take(room).map(|row| RejectedRow {
+                dataset: origin.dataset.to_owned(),
+                split: origin.split.to_owned(),
+                row: origin.first_row.saturating_add(row.row),
+                id: row.id,
+                reason: row.reason,
+            }));
     }
 
     /// What a reader says at the end of its split.

@@ -54,7 +54,11 @@ pub(super) struct Outcome {
 }
 
 impl<'a> Transfer<'a> {
-    pub(super) fn new(plan: &'a Plan, target: &'a PlannedTarget, control: &'a Arc<Control>) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        target: &'a PlannedTarget,
+        control: &'a Arc<Control>,
+    ) -> Self {
         let jobs = jobs(target);
         let sink = &plan.capabilities;
         let is_addressed = sink.addressed_writes && target.request.spec.rows.is_some();
@@ -82,7 +86,7 @@ impl<'a> Transfer<'a> {
     /// Moves everything that goes into the target.
     pub(super) fn run(self) -> Outcome {
         let name = self.target.name();
-        tracing::info!(target = %name, splits = self.jobs.len(), "Writing {}.", self.target.state.location);
+        tracing::info!(into = %name, splits = self.jobs.len(), "Writing {}.", self.target.state.location);
         let writer = match self.plan.sink.prepare(&self.target.request) {
             Ok(writer) => writer,
             Err(error) => {
@@ -119,7 +123,10 @@ impl<'a> Transfer<'a> {
         }
         for thread in threads.into_iter().flatten() {
             if thread.join().is_err() {
-                self.stop(Error::new(ErrorKind::Internal, "a thread of the engine panicked"));
+                self.stop(Error::new(
+                    ErrorKind::Internal,
+                    "a thread of the engine panicked",
+                ));
             }
         }
     }
@@ -137,10 +144,16 @@ impl<'a> Transfer<'a> {
             match outcome {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => self.stop(error),
-                Err(_) => self.stop(Error::new(ErrorKind::Internal, "a thread of the engine panicked")),
+                Err(_) => self.stop(Error::new(
+                    ErrorKind::Internal,
+                    "a thread of the engine panicked",
+                )),
             }
         };
-        match std::thread::Builder::new().name(name).spawn_scoped(scope, guarded) {
+        match std::thread::Builder::new()
+            .name(name)
+            .spawn_scoped(scope, guarded)
+        {
             Ok(thread) => Some(thread),
             Err(cause) => {
                 self.stop(Error::io("start a thread", &cause));
@@ -184,7 +197,9 @@ impl<'a> Transfer<'a> {
                 None
             }
             Ok(ack) => {
-                let written = self.tally.with(|counts| counts.splits.iter().map(|l| l.written).sum::<u64>());
+                let written = self
+                    .tally
+                    .with(|counts| counts.splits.iter().map(|l| l.written).sum::<u64>());
                 if let Some(counted) = ack.rows_added.filter(|counted| *counted != written) {
                     self.tally.failed(
                         Error::new(
@@ -203,14 +218,20 @@ impl<'a> Transfer<'a> {
     fn take_back(&self, writer: &Writer) {
         if let Err(error) = writer.abort() {
             let message = format!("taking back what was written failed: {error}");
-            tracing::warn!(target = %self.target.name(), "{message}.");
+            tracing::warn!(into = %self.target.name(), "{message}.");
             self.tally.notice(message);
         }
     }
 
     fn outcome(self, finished: Option<FinishAck>) -> Outcome {
         let is_taken_back = finished.is_none() && self.plan.capabilities.transactional_publish;
-        let Counts { splits, rejected, notices, bytes, error } = self.tally.into_inner();
+        let Counts {
+            splits,
+            rejected,
+            notices,
+            bytes,
+            error,
+        } = self.tally.into_inner();
         let mut ledgers = vec![Ledger::of(Some(0)); self.target.parts.len()];
         for (job, mut ledger) in self.jobs.iter().zip(splits) {
             if is_taken_back {
@@ -220,7 +241,14 @@ impl<'a> Transfer<'a> {
                 *sum += ledger;
             }
         }
-        Outcome { ledgers, rejected, notices, bytes, finished, error }
+        Outcome {
+            ledgers,
+            rejected,
+            notices,
+            bytes,
+            finished,
+            error,
+        }
     }
 }
 
@@ -231,7 +259,13 @@ fn jobs(target: &PlannedTarget) -> Vec<Job<'_>> {
     for (part_position, part) in target.parts.iter().enumerate() {
         for split in &part.splits {
             let dataset_name = part.dataset.descriptor.full_name();
-            jobs.push(Job { part, part_position, split, row_before, dataset_name });
+            jobs.push(Job {
+                part,
+                part_position,
+                split,
+                row_before,
+                dataset_name,
+            });
             row_before = row_before.saturating_add(split.live.unwrap_or(0));
         }
     }

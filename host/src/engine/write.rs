@@ -14,19 +14,34 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
     let mut rows_before = 0u64;
     while let Some(item) = transfer.queue.pop() {
         transfer.control.check()?;
-        let Some(job) = transfer.jobs.get(item.split) else { continue };
+        let Some(job) = transfer.jobs.get(item.split) else {
+            continue;
+        };
         let row = if transfer.is_addressed {
             job.row_before.saturating_add(item.sent_before)
         } else {
             rows_before
         };
         rows_before = rows_before.saturating_add(item.batch.num_rows() as u64);
-        let at = WriteAt { split: item.split as u64, row };
-        let Item { split, first_row, piece_before, removed, batch, bytes, _held, .. } = item;
+        let at = WriteAt {
+            split: item.split as u64,
+            row,
+        };
+        let Item {
+            split,
+            first_row,
+            piece_before,
+            removed,
+            batch,
+            bytes,
+            _held,
+            ..
+        } = item;
         let rows = batch.num_rows() as u64;
-        let mut ack = writer
-            .write(at, batch)
-            .map_err(|e| e.with("dataset", &job.dataset_name).with("split", &job.split.id))?;
+        let mut ack = writer.write(at, batch).map_err(|e| {
+            e.with("dataset", &job.dataset_name)
+                .with("split", &job.split.id)
+        })?;
         transfer.tally.written(split, ack.written, bytes);
         transfer.control.progress().add(rows, bytes);
         if !ack.rejected.is_empty() {
@@ -47,7 +62,10 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
 
 /// The place that a row had before the rows of `removed` (ascending) were taken out.
 fn place_before(row: u64, removed: &[u64]) -> u64 {
-    removed.iter().fold(row, |place, gone| if *gone <= place { place + 1 } else { place })
+    removed.iter().fold(
+        row,
+        |place, gone| if *gone <= place { place + 1 } else { place },
+    )
 }
 
 #[cfg(test)]

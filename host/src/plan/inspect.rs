@@ -32,7 +32,10 @@ pub fn inspect(
     let inspection = source.inspect().map_err(Failure::endpoint)?;
     Ok(InspectReport {
         version: VERSION,
-        plugin: PluginView { name: entry.info.name.clone(), version: entry.info.version.clone() },
+        plugin: PluginView {
+            name: entry.info.name.clone(),
+            version: entry.info.version.clone(),
+        },
         datasets,
         trees: inspection.trees,
         notices: inspection.notices,

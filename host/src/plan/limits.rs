@@ -41,7 +41,13 @@ impl Limits {
             .min(MAX_BATCH_BYTES)
             .min(sink.max_request_bytes.unwrap_or(u64::MAX))
             .max(1);
-        Self { memory_bytes, readers, batch_bytes, batch_rows: sink.max_request_rows, reader_bytes }
+        Self {
+            memory_bytes,
+            readers,
+            batch_bytes,
+            batch_rows: sink.max_request_rows,
+            reader_bytes,
+        }
     }
 }
 

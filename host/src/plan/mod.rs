@@ -56,10 +56,18 @@ impl Plan {
         let sink_entry = entry(task, registry, Side::Sink)?;
         let of_source = |e| Failure::endpoint(task.locate(Side::Source, e));
         let of_sink = |e| Failure::endpoint(task.locate(Side::Sink, e));
-        let source = Source::open(source_entry, &Value::Object(task.source.options.clone()), control)
-            .map_err(of_source)?;
-        let sink = Sink::open(sink_entry, &Value::Object(task.sink.options.clone()), control)
-            .map_err(of_sink)?;
+        let source = Source::open(
+            source_entry,
+            &Value::Object(task.source.options.clone()),
+            control,
+        )
+        .map_err(of_source)?;
+        let sink = Sink::open(
+            sink_entry,
+            &Value::Object(task.sink.options.clone()),
+            control,
+        )
+        .map_err(of_sink)?;
         let capabilities = sink.capabilities().map_err(of_sink)?;
         let parallel = task.parallel.map(|n| u64::from(n.get()));
         let mut plan = Self {
@@ -81,12 +89,18 @@ impl Plan {
             control.check().map_err(Failure::endpoint)?;
             let splits = plan.source.splits(&dataset).map_err(of_source)?;
             match Recipe::decide(&dataset, &plan.capabilities, &task.conversions) {
-                Ok(recipe) => parts.push(Part { dataset, splits, recipe }),
+                Ok(recipe) => parts.push(Part {
+                    dataset,
+                    splits,
+                    recipe,
+                }),
                 Err(errors) => plan.refuse_dataset(&dataset, &splits, errors, &mut refusals),
             }
         }
         plan.targets = target::group(parts, task, &mut refusals);
-        plan.notices.extend(target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?);
+        plan.notices.extend(
+            target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,
+        );
         plan.refusals = refusals.into_inner();
         Ok(plan)
     }
@@ -132,11 +146,17 @@ impl Plan {
 
     /// Rows and bytes that will go through, as far as they are known.
     pub fn totals(&self) -> (u64, u64) {
-        let parts = self.targets.iter().filter(|t| t.is_written()).flat_map(|t| &t.parts);
-        parts.flat_map(|part| &part.splits).fold((0, 0), |(rows, bytes): (u64, u64), split| {
-            let live = split.live.or(split.found).unwrap_or(0);
-            (rows.saturating_add(live), bytes.saturating_add(split.bytes))
-        })
+        let parts = self
+            .targets
+            .iter()
+            .filter(|t| t.is_written())
+            .flat_map(|t| &t.parts);
+        parts
+            .flat_map(|part| &part.splits)
+            .fold((0, 0), |(rows, bytes): (u64, u64), split| {
+                let live = split.live.or(split.found).unwrap_or(0);
+                (rows.saturating_add(live), bytes.saturating_add(split.bytes))
+            })
     }
 
     /// What would be done.
@@ -155,13 +175,21 @@ impl Plan {
             bytes: self.totals().1,
             seconds: 0.0,
             error: None,
-            exit: self.refusals.iter().map(|refusal| refusal.exit).max().unwrap_or(DONE),
+            exit: self
+                .refusals
+                .iter()
+                .map(|refusal| refusal.exit)
+                .max()
+                .unwrap_or(DONE),
         }
     }
 }
 
 fn view(entry: &Entry) -> PluginView {
-    PluginView { name: entry.info.name.clone(), version: entry.info.version.clone() }
+    PluginView {
+        name: entry.info.name.clone(),
+        version: entry.info.version.clone(),
+    }
 }
 
 /// The plugin of one side, its options checked.
@@ -174,20 +202,33 @@ fn entry<'a>(task: &Task, registry: &'a Registry, side: Side) -> Result<&'a Entr
         .get(name)
         .map_err(|e| Failure::task(task.locate_pointer(pointer, e)))?;
     let (options, does) = match side {
-        Side::Source => (&entry.info.source_options, "read: it can't stand under `source`"),
-        Side::Sink => (&entry.info.sink_options, "write: it can't stand under `sink`"),
+        Side::Source => (
+            &entry.info.source_options,
+            "read: it can't stand under `source`",
+        ),
+        Side::Sink => (
+            &entry.info.sink_options,
+            "write: it can't stand under `sink`",
+        ),
     };
     if options.is_none() {
-        let error = Error::new(ErrorKind::Config, format!("the plugin `{name}` does not {does}"));
+        let error = Error::new(
+            ErrorKind::Config,
+            format!("the plugin `{name}` does not {does}"),
+        );
         return Err(Failure::task(task.locate_pointer(pointer, error)));
     }
-    task.check_options(side, &entry.info).map_err(Failure::task)?;
+    task.check_options(side, &entry.info)
+        .map_err(Failure::task)?;
     Ok(entry)
 }
 
 /// A dataset's name as selections and mappings see it: the default partition has none.
 fn name(dataset: &Dataset) -> DatasetName<'_> {
     let descriptor = &dataset.descriptor;
-    let partition = descriptor.partition.as_deref().filter(|_| !descriptor.partition_default);
+    let partition = descriptor
+        .partition
+        .as_deref()
+        .filter(|_| !descriptor.partition_default);
     (descriptor.collection.as_str(), partition)
 }

@@ -40,12 +40,20 @@ impl Refusals {
             .collect();
         known.sort_unstable();
         known.dedup();
-        for column in task.conversions.columns.keys().filter(|c| !known.contains(&c.as_str())) {
+        for column in task
+            .conversions
+            .columns
+            .keys()
+            .filter(|c| !known.contains(&c.as_str()))
+        {
             let error = Error::new(
                 ErrorKind::Config,
                 format!("no selected dataset has a column `{column}`"),
             );
-            let pointer = format!("/convert/columns/{}", column.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!(
+                "/convert/columns/{}",
+                column.replace('~', "~0").replace('/', "~1")
+            );
             self.task(task.locate_pointer(&pointer, error.help(nearest::advice(column, &known))));
         }
     }
@@ -55,6 +63,10 @@ impl Refusals {
     }
 
     fn push(&mut self, about: &str, error: Error, exit: u8) {
-        self.0.push(Refusal { about: about.to_owned(), error, exit });
+        self.0.push(Refusal {
+            about: about.to_owned(),
+            error,
+            exit,
+        });
     }
 }

@@ -12,7 +12,7 @@ use milvusdm::report::RunReport;
 use milvusdm::task::Task;
 
 pub use sink::{Stored, stored};
-pub use source::{SourceOptions, value_of};
+pub use source::value_of;
 
 milvusdm_plugin_api::export_plugin! {
     name: "memory",

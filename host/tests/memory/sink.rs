@@ -9,8 +9,8 @@ use arrow_array::RecordBatch;
 use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::schemars::{self, JsonSchema};
 use milvusdm_plugin_api::{
-    Error, ErrorKind, FinishAck, Rejected, Result, Services, Sink, TargetRequest, TargetState, TargetWriter,
-    WriteAck, WriteAt,
+    Error, ErrorKind, FinishAck, Rejected, Result, Services, Sink, TargetRequest, TargetState,
+    TargetWriter, WriteAck, WriteAt,
 };
 use serde::Deserialize;
 
@@ -27,7 +27,11 @@ static STORES: LazyLock<Mutex<Stores>> = LazyLock::new(Mutex::default);
 
 /// What a store holds of a target.
 pub fn stored(store: &str, target: &str) -> Option<Stored> {
-    STORES.lock().unwrap().get(&(store.to_owned(), target.to_owned())).cloned()
+    STORES
+        .lock()
+        .unwrap()
+        .get(&(store.to_owned(), target.to_owned()))
+        .cloned()
 }
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -56,7 +60,10 @@ impl Sink for MemorySink {
     fn open(options: SinkOptions, _: Services) -> Result<Self> {
         let capabilities = serde_json::from_str(&options.capabilities)
             .map_err(|e| Error::new(ErrorKind::Config, e.to_string()))?;
-        Ok(Self { options, capabilities })
+        Ok(Self {
+            options,
+            capabilities,
+        })
     }
 
     fn capabilities(&self) -> Result<Capabilities> {
@@ -64,14 +71,17 @@ impl Sink for MemorySink {
     }
 
     fn check(&self, targets: &[TargetRequest]) -> Result<Vec<TargetState>> {
-        Ok(targets.iter().map(|t| TargetState {
-            location: format!("memory:{}", t.spec.full_name()),
-            exists: self.options.existing.contains(&t.spec.full_name()),
-            needs_bytes: t.spec.bytes,
-            free_bytes: self.options.free_bytes,
-            volume: "memory".into(),
-            ..TargetState::default()
-        }).collect())
+        Ok(targets
+            .iter()
+            .map(|t| TargetState {
+                location: format!("memory:{}", t.spec.full_name()),
+                exists: self.options.existing.contains(&t.spec.full_name()),
+                needs_bytes: t.spec.bytes,
+                free_bytes: self.options.free_bytes,
+                volume: "memory".into(),
+                ..TargetState::default()
+            })
+            .collect())
     }
 
     fn prepare(&self, target: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
@@ -98,7 +108,9 @@ impl TargetWriter for Writer {
         let rows = batch.num_rows();
         let mut batches = self.batches.lock().unwrap();
         let ack = match self.options.sin.as_str() {
-            "fails to write" if batches.len() == 2 => return Err(Error::new(ErrorKind::Io, "the disk is full")),
+            "fails to write" if batches.len() == 2 => {
+                return Err(Error::new(ErrorKind::Io, "the disk is full"));
+            }
             "drops a row silently" if batches.is_empty() => {
                 batches.push((at.row, batch.slice(0, rows - 1)));
                 return Ok(WriteAck::all(rows));
@@ -108,9 +120,16 @@ impl TargetWriter for Writer {
                 return Ok(WriteAck::all(rows - 1));
             }
             "rejects the first row of each batch" => {
-                let rejected = Rejected { row: 0, id: None, reason: "it is the first".into() };
+                let rejected = Rejected {
+                    row: 0,
+                    id: None,
+                    reason: "it is the first".into(),
+                };
                 batches.push((at.row, batch.slice(1, rows - 1)));
-                return Ok(WriteAck { written: rows as u64 - 1, rejected: vec![rejected] });
+                return Ok(WriteAck {
+                    written: rows as u64 - 1,
+                    rejected: vec![rejected],
+                });
             }
             _ => WriteAck::all(rows),
         };
@@ -124,10 +143,16 @@ impl TargetWriter for Writer {
 
     fn finish(&self) -> Result<FinishAck> {
         let batches = std::mem::take(&mut *self.batches.lock().unwrap());
-        let rows = batches.iter().map(|(_, batch)| batch.num_rows() as u64).sum();
+        let rows = batches
+            .iter()
+            .map(|(_, batch)| batch.num_rows() as u64)
+            .sum();
         let key = (self.options.store.clone(), self.target.clone());
         STORES.lock().unwrap().insert(key, Stored { batches });
-        Ok(FinishAck { rows_added: Some(rows), ..FinishAck::default() })
+        Ok(FinishAck {
+            rows_added: Some(rows),
+            ..FinishAck::default()
+        })
     }
 
     fn abort(&self) -> Result<()> {

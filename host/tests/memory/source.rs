@@ -3,12 +3,18 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array, FixedSizeListArray, Float32Array};
+use arrow_array::{
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    UInt64Array,
+};
 use arrow_schema::{DataType, Field, SchemaRef};
-use milvusdm_plugin_api::model::{Descriptor, Elem, IdInfo, IdPolicy, RowCount, SchemaBuilder, Unique, VectorType};
+use milvusdm_plugin_api::model::{
+    Descriptor, Elem, IdInfo, IdPolicy, RowCount, SchemaBuilder, Unique, VectorType,
+};
 use milvusdm_plugin_api::schemars::{self, JsonSchema};
 use milvusdm_plugin_api::{
-    BatchReader, Dataset, Error, ErrorKind, ReadAccount, ReadRequest, Result, Services, Source, Split,
+    BatchReader, Dataset, Error, ErrorKind, ReadAccount, ReadRequest, Result, Services, Source,
+    Split,
 };
 use serde::Deserialize;
 
@@ -54,7 +60,11 @@ pub fn value_of(dataset: usize, split: usize, row: u64) -> i64 {
 impl MemorySource {
     fn schema(&self) -> SchemaRef {
         let o = &self.options;
-        let elem = if o.elem == "f64" { Elem::F64 } else { Elem::F32 };
+        let elem = if o.elem == "f64" {
+            Elem::F64
+        } else {
+            Elem::F32
+        };
         let mut builder = SchemaBuilder::new();
         builder = match o.ids.as_str() {
             "none" => builder,
@@ -62,7 +72,12 @@ impl MemorySource {
             "text" => builder.id("id", DataType::Utf8),
             _ => builder.id("id", DataType::Int64),
         };
-        builder = builder.vector("vector", &VectorType::dense(elem, o.dim.max(1)).with_metric(Some("l2"))).unwrap();
+        builder = builder
+            .vector(
+                "vector",
+                &VectorType::dense(elem, o.dim.max(1)).with_metric(Some("l2")),
+            )
+            .unwrap();
         for (name, kind) in &o.columns {
             let (data_type, nullable) = match kind.as_str() {
                 "text?" => (DataType::Utf8, true),
@@ -75,7 +90,12 @@ impl MemorySource {
     }
 
     fn find(&self, key: &str) -> Result<(usize, &DatasetOptions)> {
-        let found = self.options.datasets.iter().enumerate().find(|(_, d)| d.name == key);
+        let found = self
+            .options
+            .datasets
+            .iter()
+            .enumerate()
+            .find(|(_, d)| d.name == key);
         found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no dataset `{key}`")))
     }
 }
@@ -97,7 +117,11 @@ impl Source for MemorySource {
                 Some((collection, partition)) => (collection, Some(partition.to_owned())),
                 None => (d.name.as_str(), None),
             };
-            let policy = if self.options.ids == "none" { IdPolicy::None } else { IdPolicy::Given };
+            let policy = if self.options.ids == "none" {
+                IdPolicy::None
+            } else {
+                IdPolicy::Given
+            };
             Dataset {
                 key: d.name.clone(),
                 schema: self.schema(),
@@ -105,8 +129,14 @@ impl Source for MemorySource {
                     system: "memory".into(),
                     collection: collection.into(),
                     partition,
-                    rows: Some(RowCount { value: d.splits.iter().sum(), exact: !self.options.counts_unknown }),
-                    id: IdInfo { policy, unique: Unique::Unknown },
+                    rows: Some(RowCount {
+                        value: d.splits.iter().sum(),
+                        exact: !self.options.counts_unknown,
+                    }),
+                    id: IdInfo {
+                        policy,
+                        unique: Unique::Unknown,
+                    },
                     ..Descriptor::default()
                 },
             }
@@ -117,17 +147,27 @@ impl Source for MemorySource {
     fn splits(&self, key: &str) -> Result<Vec<Split>> {
         let known = !self.options.counts_unknown;
         let (_, dataset) = self.find(key)?;
-        Ok(dataset.splits.iter().enumerate().map(|(i, rows)| Split {
-            id: format!("split-{i}"),
-            found: known.then_some(rows + self.options.deleted),
-            live: known.then_some(*rows),
-            bytes: rows * u64::from(self.options.dim) * 4,
-            payload: i.into(),
-            ..Split::default()
-        }).collect())
+        Ok(dataset
+            .splits
+            .iter()
+            .enumerate()
+            .map(|(i, rows)| Split {
+                id: format!("split-{i}"),
+                found: known.then_some(rows + self.options.deleted),
+                live: known.then_some(*rows),
+                bytes: rows * u64::from(self.options.dim) * 4,
+                payload: i.into(),
+                ..Split::default()
+            })
+            .collect())
     }
 
-    fn read(&self, key: &str, split: &Split, request: &ReadRequest) -> Result<Box<dyn BatchReader>> {
+    fn read(
+        &self,
+        key: &str,
+        split: &Split,
+        request: &ReadRequest,
+    ) -> Result<Box<dyn BatchReader>> {
         let (number, dataset) = self.find(key)?;
         let position = split.payload.as_u64().unwrap() as usize;
         Ok(Box::new(Reader {
@@ -159,26 +199,52 @@ impl Reader {
         let dim = self.options.dim.max(1) as usize;
         match (field.name().as_str(), field.data_type()) {
             ("vector", DataType::FixedSizeList(item, size)) => {
-                let values = rows.iter().flat_map(|v| (0..dim).map(move |j| (*v + j as i64) as f64));
+                let values = rows
+                    .iter()
+                    .flat_map(|v| (0..dim).map(move |j| (*v + j as i64) as f64));
                 let values: ArrayRef = match item.data_type() {
                     DataType::Float64 if self.options.sin == "too large" => {
-                        Arc::new(Float64Array::from_iter_values(values.map(|v| if v == 3.0 { 1e300 } else { v })))
+                        Arc::new(Float64Array::from_iter_values(
+                            values.map(|v| if v == 3.0 { 1e300 } else { v }),
+                        ))
                     }
                     DataType::Float64 => Arc::new(Float64Array::from_iter_values(values)),
                     _ => Arc::new(Float32Array::from_iter_values(values.map(|v| v as f32))),
                 };
-                Arc::new(FixedSizeListArray::new(Arc::clone(item), *size, values, None))
+                Arc::new(FixedSizeListArray::new(
+                    Arc::clone(item),
+                    *size,
+                    values,
+                    None,
+                ))
             }
             (_, DataType::UInt64) => {
-                let shift = if self.options.sin == "huge ids" { 1u64 << 63 } else { 0 };
-                Arc::new(UInt64Array::from_iter_values(rows.iter().map(|v| *v as u64 + if v % 2 == 1 { shift } else { 0 })))
+                let shift = if self.options.sin == "huge ids" {
+                    1u64 << 63
+                } else {
+                    0
+                };
+                Arc::new(UInt64Array::from_iter_values(
+                    rows.iter()
+                        .map(|v| *v as u64 + if v % 2 == 1 { shift } else { 0 }),
+                ))
             }
             (_, DataType::Utf8) => {
                 let null = |v: &i64| field.is_nullable() && v % 3 == 0;
-                Arc::new(rows.iter().map(|v| (!null(v)).then(|| v.to_string())).collect::<StringArray>())
+                Arc::new(
+                    rows.iter()
+                        .map(|v| (!null(v)).then(|| v.to_string()))
+                        .collect::<StringArray>(),
+                )
             }
-            (_, DataType::Int8) => Arc::new(rows.iter().map(|v| Some((v % 100) as i8)).collect::<arrow_array::Int8Array>()),
-            (_, DataType::Float64) => Arc::new(Float64Array::from_iter_values(rows.iter().map(|v| *v as f64))),
+            (_, DataType::Int8) => Arc::new(
+                rows.iter()
+                    .map(|v| Some((v % 100) as i8))
+                    .collect::<arrow_array::Int8Array>(),
+            ),
+            (_, DataType::Float64) => Arc::new(Float64Array::from_iter_values(
+                rows.iter().map(|v| *v as f64),
+            )),
             _ => Arc::new(Int64Array::from(rows.to_vec())),
         }
     }
@@ -208,15 +274,25 @@ impl BatchReader for Reader {
             _ => self.request.rows_per_batch(row_bytes),
         };
         let stop = end.min(self.next.saturating_add(most));
-        let rows: Vec<i64> = (self.next..stop).map(|r| value_of(self.dataset, self.split, r)).collect();
+        let rows: Vec<i64> = (self.next..stop)
+            .map(|r| value_of(self.dataset, self.split, r))
+            .collect();
         self.next = stop;
-        let columns = self.schema.fields().iter().map(|f| self.column(f, &rows)).collect();
+        let columns = self
+            .schema
+            .fields()
+            .iter()
+            .map(|f| self.column(f, &rows))
+            .collect();
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map(Some)
             .map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
     }
 
     fn account(&self) -> ReadAccount {
-        ReadAccount { deleted: self.options.deleted, ..ReadAccount::default() }
+        ReadAccount {
+            deleted: self.options.deleted,
+            ..ReadAccount::default()
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod common;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use common::*;
 use serde_json::json;
@@ -97,13 +98,18 @@ fn read_in_a_process(folder: &Path) -> String {
         stdout.read_to_string(&mut output).unwrap();
         output
     });
-    let begun = std::time::Instant::now();
+    // Each file goes away once it was read.
+    let (mut left, mut since) = (usize::MAX, Instant::now());
     while child.try_wait().unwrap().is_none() {
-        if begun.elapsed().as_secs() > 60 {
-            child.kill().unwrap();
-            panic!("reading damaged files hangs: {:?}", files(folder).first());
+        let now = files(folder).len();
+        if now != left {
+            (left, since) = (now, Instant::now());
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        if since.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("reading hangs: {:?}", files(folder).first());
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
     reader.join().unwrap()
 }

@@ -55,19 +55,15 @@ pub(in crate::cli) fn show(info: &PluginInfo) -> String {
         ("sink", &info.sink_options),
     ] {
         if let Some(schema) = schema {
-            side_options(&mut shown, side, &info.name, schema);
+            side_options(&mut shown, side, schema);
         }
     }
     shown
 }
 
-fn side_options(shown: &mut String, side: &str, name: &str, schema: &Value) {
+fn side_options(shown: &mut String, side: &str, schema: &Value) {
     let options = options(schema);
-    let _ = writeln!(
-        shown,
-        "\nOptions under `{side}: {{plugin: {}, …}}`",
-        text::line(name)
-    );
+    let _ = writeln!(shown, "\nOptions of the {side}");
     if options.is_empty() {
         shown.push_str("  none\n");
     }

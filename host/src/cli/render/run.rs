@@ -20,7 +20,11 @@ pub(in crate::cli) fn run(report: &RunReport) -> String {
         section(&mut shown, "Converted", &conversions(report));
         section(&mut shown, &rejected_heading(report), &rejected(report));
         notices(&mut shown, &report.notices);
-        let _ = writeln!(shown, "\n{}", speed(report));
+        shown.push('\n');
+        // What was taken back has no speed.
+        if report.error.is_none() {
+            let _ = writeln!(shown, "{}", speed(report));
+        }
     }
     let _ = writeln!(shown, "{}", verdict(report));
     shown

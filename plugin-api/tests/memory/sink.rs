@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A sink that keeps rows in memory and a line for each target in a file, and a source that
+//! reads them back; it keeps the contract, unless told to sin.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
+use milvusdm_plugin_api::model::capabilities::{
+    CountCapability, PartitionCapability, VectorCapability,
+};
+use milvusdm_plugin_api::model::schema::{Column, classify};
+use milvusdm_plugin_api::model::wire::type_name;
+use milvusdm_plugin_api::model::{Capabilities, Descriptor, Elem, Kind};
+use milvusdm_plugin_api::{
+    BatchReader, Dataset, Error, ErrorKind, FinishAck, Mode, ReadRequest, Rejected, Result,
+    Services, Sink, Source, Split, TargetRequest, TargetState, TargetWriter, WriteAck, WriteAt,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Options of the sink and of the source that reads it back.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// The folder that names the place.
+    folder: PathBuf,
+    /// How it is to break the contract.
+    #[serde(default)]
+    sin: String,
+}
+
+/// What a finished target holds, in order.
+#[derive(Clone)]
+struct Stored {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+impl Stored {
+    fn rows(&self) -> u64 {
+        self.batches.iter().map(|b| b.num_rows() as u64).sum()
+    }
+}
+
+type Targets = BTreeMap<(PathBuf, String), Stored>;
+
+static STORE: Mutex<Targets> = Mutex::new(BTreeMap::new());
+
+fn store() -> MutexGuard<'static, Targets> {
+    STORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub struct MemorySink {
+    options: Options,
+    services: Services,
+    calls: AtomicUsize,
+    /// Where a sinner's writers all put their rows.
+    shared: Pieces,
+}
+
+/// Rows of a target, and where they belong.
+type Pieces = Arc<Mutex<Vec<(u64, RecordBatch)>>>;
+
+impl MemorySink {
+    fn sins(&self, sin: &str) -> bool {
+        self.options.sin == sin
+    }
+
+    fn key(&self, target: &TargetRequest) -> (PathBuf, String) {
+        let name = match self.sins("ignores partitions") {
+            true => target.spec.collection.clone(),
+            false => target.spec.full_name(),
+        };
+        (self.options.folder.clone(), name)
+    }
+
+    fn refuse_columns(&self, target: &TargetRequest) -> Result<()> {
+        let capabilities = self.capabilities()?;
+        for field in target.schema.fields() {
+            let holds = match classify(field) {
+                Column::Id => capabilities.holds_id(field),
+                Column::Vector(vector) => capabilities.holding_vector(&vector).is_some(),
+                _ => capabilities.holds_scalar(field),
+            };
+            if !holds && !self.sins("takes anything") {
+                let name = match self.sins("refuses without a name") {
+                    true => "a column",
+                    false => field.name(),
+                };
+                let what = format!("`{name}` is {}, which does not fit", type_name(field));
+                return Err(Error::new(ErrorKind::Unsupported, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for MemorySink {
+    type Options = Options;
+
+    fn open(options: Options, services: Services) -> Result<Self> {
+        Ok(Self {
+            options,
+            services,
+            calls: AtomicUsize::new(0),
+            shared: Arc::default(),
+        })
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) as u64;
+        let texts = |list: &[&str]| list.iter().map(|t| (*t).to_owned()).collect();
+        let mut found = Capabilities {
+            id_types: texts(&["Int64", "Utf8"]),
+            id_policy: texts(&["given", "none"]),
+            vectors: vec![
+                VectorCapability {
+                    max_dim: Some(1024),
+                    dim_multiple: Some(8),
+                    finite_only: true,
+                    zero_ok: false,
+                    ..VectorCapability::new(Kind::Dense, &[Elem::F32])
+                },
+                VectorCapability::new(Kind::Binary, &[Elem::Bit]),
+            ],
+            metrics: texts(&["l2", "hamming"]),
+            scalar_types: texts(&["Int64", "Utf8", "Boolean", "List<Utf8>"]),
+            nullable: true,
+            max_string_bytes: Some(1000),
+            partitions: PartitionCapability {
+                supported: true,
+                max: None,
+            },
+            ordered_append: true,
+            addressed_writes: true,
+            transactional_publish: true,
+            parallel_writers: Some(0),
+            count: CountCapability { exact: true },
+            ..Capabilities::default()
+        };
+        match self.options.sin.as_str() {
+            "odd id types" => found.id_types = texts(&["int"]),
+            "odd elements" => found.vectors[0].elem = vec![Elem::Bit],
+            "odd scalars" => found.scalar_types = texts(&["VarChar"]),
+            "unstable capabilities" => found.max_columns = Some(100 + call),
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    fn check(&self, targets: &[TargetRequest]) -> Result<Vec<TargetState>> {
+        if self.sins("check writes") {
+            std::fs::write(self.options.folder.join("lock"), "").unwrap();
+        }
+        let store = store();
+        let state = |target: &TargetRequest| {
+            let there = store.get(&(self.options.folder.clone(), target.spec.full_name()));
+            let mut state = TargetState {
+                location: target.spec.full_name(),
+                exists: there.is_some(),
+                rows: there
+                    .map(Stored::rows)
+                    .filter(|_| !self.sins("loses a row and lies")),
+                ..TargetState::default()
+            };
+            if self.sins("skip refuses") && state.exists && target.spec.mode == Mode::Skip {
+                state.refusals.push("it exists".to_owned());
+            }
+            state
+        };
+        Ok(targets.iter().map(state).collect())
+    }
+
+    fn prepare(&self, target: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
+        self.refuse_columns(target)?;
+        if self.sins("must know the rows") && target.spec.rows.is_none() {
+            return Err(Error::new(ErrorKind::Unsupported, "how many rows?"));
+        }
+        let key = self.key(target);
+        let mode = target.spec.mode;
+        let before = store().get(&key).cloned();
+        if before.is_some() && matches!(mode, Mode::Fail | Mode::Skip) && !self.sins("never fails")
+        {
+            return Err(Error::new(ErrorKind::Exists, "the target is there"));
+        }
+        let before = before.filter(|_| mode == Mode::Append && !self.sins("append replaces"));
+        if self.sins("overwrites at once") && mode == Mode::Overwrite {
+            store().remove(&key);
+        }
+        let writer = MemoryWriter {
+            key,
+            sin: self.options.sin.clone(),
+            services: self.services.clone(),
+            schema: target.schema.clone(),
+            is_counted: target.spec.rows.is_some(),
+            before,
+            pieces: match self.sins("mixes targets") {
+                true => self.shared.clone(),
+                false => Pieces::default(),
+            },
+            written: AtomicUsize::new(0),
+            at_work: AtomicUsize::new(0),
+        };
+        if self.sins("seen at once") {
+            writer.publish();
+        }
+        if self.sins("abort leaves a file") {
+            std::fs::write(self.options.folder.join("partial"), "").unwrap();
+        }
+        Ok(Box::new(writer))
+    }
+}
+
+struct MemoryWriter {
+    key: (PathBuf, String),
+    sin: String,
+    services: Services,
+    schema: SchemaRef,
+    is_counted: bool,
+    before: Option<Stored>,
+    pieces: Pieces,
+    written: AtomicUsize,
+    at_work: AtomicUsize,
+}
+
+impl MemoryWriter {
+    fn stored(&self) -> Stored {
+        let mut pieces = self.pieces.lock().unwrap().clone();
+        if self.is_counted && self.sin != "ignores places" {
+            pieces.sort_by_key(|(row, _)| *row);
+            if self.sin != "counts twice" {
+                pieces.dedup_by_key(|(row, _)| *row);
+            }
+        }
+        let old = self.before.clone().map_or_else(Vec::new, |b| b.batches);
+        let new = pieces.into_iter().map(|(_, batch)| batch);
+        Stored {
+            schema: self.schema.clone(),
+            batches: old.into_iter().chain(new).collect(),
+        }
+    }
+
+    fn publish(&self) -> Stored {
+        let stored = self.stored();
+        if stored.rows() > 0 || self.sin != "empty is nothing" {
+            store().insert(self.key.clone(), stored.clone());
+            let file = self.key.0.join(self.key.1.replace('/', "-"));
+            let first = stored
+                .batches
+                .first()
+                .map(|b| format!("{:?}", b.column(0).slice(0, 1)));
+            std::fs::write(file, format!("{} {first:?}", stored.rows())).unwrap();
+        }
+        stored
+    }
+
+    /// Why a row does not fit, if it doesn't.
+    fn unfit(&self, batch: &RecordBatch, row: usize) -> Option<&'static str> {
+        for column in batch.columns().iter().filter(|c| c.is_valid(row)) {
+            match column.data_type() {
+                DataType::FixedSizeList(..) => {
+                    let values = column.as_fixed_size_list().value(row);
+                    let values = values.as_primitive::<Float32Type>().values().to_vec();
+                    if !values.iter().all(|v| v.is_finite()) || values.iter().all(|v| *v == 0.0) {
+                        return Some("the vector is not finite, or zero");
+                    }
+                }
+                DataType::Utf8 if column.as_string::<i32>().value(row).len() > 1000 => {
+                    return Some("the string is too long");
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+impl TargetWriter for MemoryWriter {
+    fn write(&self, at: WriteAt, batch: RecordBatch) -> Result<WriteAck> {
+        if self.services.is_cancelled() && self.sin == "sleeps when cancelled" {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        self.services.check_cancelled()?;
+        let crowd = self.at_work.fetch_add(1, Ordering::SeqCst);
+        if self.sin == "one thread only" {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let rows = batch.num_rows();
+        let mut ack = WriteAck::all(rows);
+        for row in 0..rows {
+            if let Some(reason) = self
+                .unfit(&batch, row)
+                .filter(|_| self.sin != "takes any value")
+            {
+                ack.rejected.push(Rejected {
+                    row: row as u64,
+                    id: None,
+                    reason: reason.to_owned(),
+                });
+                ack.written -= 1;
+            }
+        }
+        let fits = |row: &usize| ack.rejected.iter().all(|r| r.row != *row as u64);
+        let kept = (0..rows)
+            .filter(fits)
+            .map(|row| (at.row + row as u64, batch.slice(row, 1)));
+        let mut kept: Vec<_> = kept.collect();
+        let loses = match self.sin.as_str() {
+            "loses a row" | "loses a row and lies" => at.row == 0,
+            "one thread only" => crowd > 0,
+            _ => false,
+        };
+        if loses {
+            kept.pop();
+        }
+        if self.sin == "turns rows round" {
+            kept.reverse();
+            kept.iter_mut()
+                .enumerate()
+                .for_each(|(i, (row, _))| *row = at.row + i as u64);
+        }
+        self.written.fetch_add(rows, Ordering::Relaxed);
+        self.pieces.lock().unwrap().extend(kept);
+        self.at_work.fetch_sub(1, Ordering::SeqCst);
+        Ok(ack)
+    }
+
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<FinishAck> {
+        if self.sin != "publishes when cancelled" {
+            self.services.check_cancelled()?;
+        }
+        let stored = self.publish();
+        self.pieces.lock().unwrap().clear();
+        let before = self.before.as_ref().map_or(0, Stored::rows);
+        let added = match self.sin.as_str() {
+            "loses a row and lies" => self.written.load(Ordering::Relaxed) as u64,
+            _ => stored.rows() - before,
+        };
+        Ok(FinishAck {
+            rows_added: Some(added),
+            rows_total: Some(before + added),
+            location: self.key.1.clone(),
+            bytes: None,
+        })
+    }
+
+    fn abort(&self) -> Result<()> {
+        self.pieces.lock().unwrap().clear();
+        Ok(())
+    }
+}
+
+impl Drop for MemoryWriter {
+    fn drop(&mut self) {
+        let is_full = !self.pieces.lock().unwrap().is_empty();
+        if self.sin == "publishes when dropped" && is_full {
+            self.publish();
+        }
+    }
+}
+
+/// Reads back what the sink keeps.
+pub struct ReadBack {
+    targets: Vec<(String, Stored)>,
+}
+
+impl Source for ReadBack {
+    type Options = Options;
+
+    fn open(options: Options, _: Services) -> Result<Self> {
+        let store = store();
+        let own = store
+            .iter()
+            .filter(|((folder, _), _)| *folder == options.folder);
+        let targets = own.map(|((_, name), stored)| (name.clone(), stored.clone()));
+        Ok(Self {
+            targets: targets.collect(),
+        })
+    }
+
+    fn datasets(&self) -> Result<Vec<Dataset>> {
+        let dataset = |(name, stored): &(String, Stored)| {
+            let (collection, partition) = match name.split_once('/') {
+                Some((collection, partition)) => (collection, Some(partition.to_owned())),
+                None => (name.as_str(), None),
+            };
+            Dataset {
+                key: name.clone(),
+                schema: stored.schema.clone(),
+                descriptor: Descriptor {
+                    system: "memory".to_owned(),
+                    collection: collection.to_owned(),
+                    partition,
+                    ..Descriptor::default()
+                },
+            }
+        };
+        Ok(self.targets.iter().map(dataset).collect())
+    }
+
+    fn splits(&self, _: &str) -> Result<Vec<Split>> {
+        Ok(vec![Split {
+            id: "all".to_owned(),
+            ..Split::default()
+        }])
+    }
+
+    fn read(&self, key: &str, _: &Split, _: &ReadRequest) -> Result<Box<dyn BatchReader>> {
+        let stored = self.targets.iter().find(|(name, _)| name == key);
+        let batches = stored.map(|(_, s)| s.batches.clone()).unwrap_or_default();
+        Ok(Box::new(Batches(batches.into_iter())))
+    }
+}
+
+struct Batches(std::vec::IntoIter<RecordBatch>);
+
+impl BatchReader for Batches {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(self.0.next())
+    }
+}
+
+milvusdm_plugin_api::export_plugin! {
+    name: "memory",
+    summary: "keeps rows in memory",
+    docs: "`folder` names the place, `sin` is an option for tests.",
+    source: ReadBack,
+    sink: MemorySink,
+}
