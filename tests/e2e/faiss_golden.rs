@@ -162,7 +162,7 @@ fn inspect_shows_the_tree_of_every_genuine_file() {
     let space = Space::new();
     for golden in &all() {
         let source = format!(
-            "faiss:{}",
+            "faiss:{}?lossy=allow",
             text(data(&format!("faiss/{}.index", golden.name)))
         );
         let outcome = milvusdm(&space, &["inspect", &source]).run().within_mib(64);

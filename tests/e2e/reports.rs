@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Outcome, Space, data, milvusdm, text};
 
+/// milvusdm with a sink that holds little.
+const FAULTY: &str = env!("CARGO_BIN_EXE_milvusdm-faulty");
+
 fn task(space: &Space, extra: &str) -> String {
     let source = text(data("hdf5/shop"));
     let task = format!(
@@ -111,33 +114,27 @@ fn a_receipt_is_kept_in_a_file_and_equals_what_is_printed() {
 }
 
 #[test]
-fn conversions_are_listed_in_plan_and_receipt() {
+fn conversions_are_listed_in_the_receipt() {
     let space = Space::new();
-    // bf16 has no name in HDF5: it is widened, which needs no leave but is told.
-    let source = text(data("faiss/sqbf16.index"));
-    let task = json!({
-        "source": {"plugin": "faiss", "path": source},
-        "sink": {"plugin": "hdf5", "path": "out.h5"},
-    });
-    let task = text(space.write("task.yaml", task.to_string()));
-    for command in ["plan", "run"] {
-        let report = milvusdm(&space, &[command, &task, "--json"])
-            .run()
-            .exits(0)
-            .json();
-        let conversions = report["targets"][0]["conversions"]
-            .as_array()
-            .expect("conversions");
-        assert_eq!(conversions.len(), 1, "{report:#}");
-        for key in ["column", "from", "to"] {
-            assert!(conversions[0][key].is_string(), "{key}: {report:#}");
-        }
-        assert_eq!(conversions[0]["class"], "widening", "{report:#}");
+    // The sink of `milvusdm-faulty` takes signed ids only.
+    let args = ["copy", "faulty:?fault=large_ids", "faulty:", "--json"];
+    let report = milvusdm(&space, &args)
+        .program(FAULTY)
+        .run()
+        .exits(1)
+        .json();
+    let conversions = report["targets"][0]["conversions"]
+        .as_array()
+        .expect("conversions");
+    assert_eq!(conversions.len(), 1, "{report:#}");
+    for (key, wanted) in [("column", "id"), ("from", "UInt64"), ("to", "Int64")] {
+        assert_eq!(conversions[0][key], wanted, "{key}: {report:#}");
     }
+    assert!(conversions[0]["class"].is_string(), "{report:#}");
 }
 
 #[test]
-fn columns_the_target_can_not_hold_are_refused_until_the_task_allows_it() {
+fn ids_that_the_target_can_not_hold_are_refused_with_type_limit_and_options() {
     let space = Space::new();
     let code = "import h5py, numpy as np, sys\n\
         f = h5py.File(sys.argv[1], 'w')\n\
@@ -145,16 +142,21 @@ fn columns_the_target_can_not_hold_are_refused_until_the_task_allows_it() {
         f.create_dataset('ids', data=['a', 'b', 'c', 'd'], dtype=h5py.string_dtype())\n";
     space.write("write.py", code);
     crate::support::run_python(&text(space.path("write.py")), &[&text(space.path("in.h5"))]);
-    let outcome = milvusdm(&space, &["copy", "hdf5:in.h5", "hdf5:out.h5"])
-        .run()
-        .exits(2);
-    let all = format!("{}{}", outcome.stdout, outcome.stderr);
-    assert!(all.contains("id"), "it names the ids: {outcome}");
-    assert!(!space.path("out.h5").exists());
+    let run = milvusdm(&space, &["copy", "hdf5:in.h5", "faulty:"]).program(FAULTY);
+    run.run().exits(2).says(&["id", "Utf8", "Int64"]);
     milvusdm(&space, &["inspect", "hdf5:in.h5"])
         .run()
         .exits(0)
-        .prints(&["Utf8"]);
+        .prints(&["given"]);
+    // HDF5 holds them.
+    milvusdm(&space, &["copy", "hdf5:in.h5", "hdf5:out.h5"])
+        .run()
+        .exits(0);
+    let file = crate::support::read_h5(&space.path("out.h5"));
+    assert_eq!(
+        file["datasets"]["ids"]["values"],
+        json!(["a", "b", "c", "d"])
+    );
 }
 
 #[test]

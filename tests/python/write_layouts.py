@@ -202,7 +202,7 @@ def refused(folder):
             write(case.file)
             case.refused(*words)
 
-    one("no_vectors", ["embeddings", "train"], lambda f: f.create_dataset("other", data=values()))
+    one("no_vectors", ["embeddings", "/other"], lambda f: f.create_dataset("other", data=values()))
     one("flat", ["137", "dimension"], lambda f: f.create_dataset("embeddings", data=values()[:, 0]))
     one("cube", ["embeddings"], lambda f: f.create_dataset("embeddings", data=np.zeros((3, 4, 5), "f4")))
     one("scalar", ["embeddings"], lambda f: f.create_dataset("embeddings", data=1.0))
