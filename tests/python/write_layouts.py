@@ -131,10 +131,10 @@ def id_types(folder):
             ids = np.arange(ROWS, dtype=dtype) * 3
             case.file["embeddings"], case.file["ids"] = values(), ids
             case.rows(values(), ids.astype("<i8"))
-    with Case(folder, "ids_u8_small") as case:
-        ids = np.arange(ROWS, dtype="u8") + 2**62
+    with Case(folder, "ids_u8") as case:
+        ids = np.arange(ROWS, dtype="u8") + np.uint64(2**63 + 5)
         case.file["embeddings"], case.file["ids"] = values(), ids
-        case.rows(values(), ids.astype("<i8"))
+        case.rows(values(), ids)
     with Case(folder, "ids_absent") as case:
         case.file["embeddings"] = values()
         case.rows(values())
