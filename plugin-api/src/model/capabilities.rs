@@ -68,7 +68,7 @@ impl VectorCapability {
             && self.max_dim.is_none_or(|max| vector.dim <= max)
             && self
                 .dim_multiple
-                .is_none_or(|m| m == 0 || vector.dim % m == 0)
+                .is_none_or(|m| m == 0 || vector.dim.is_multiple_of(m))
     }
 }
 

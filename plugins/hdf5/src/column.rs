@@ -21,7 +21,7 @@ use milvusdm_plugin_api::model::{BitOrder, Elem, VectorType};
 use milvusdm_plugin_api::{BufferPool, Error, ErrorKind, Result};
 
 use crate::convert;
-use crate::h5::{Number, Storage, StoredDataset};
+use crate::h5::{Heaps, Number, Storage, StoredDataset};
 
 /// Bytes of strings that are read at once, as far as the longest so far tells.
 const STEP_BYTES: u64 = 1 << 20;
@@ -131,6 +131,7 @@ pub struct ColumnReader {
     column: Column,
     vector: Option<VectorType>,
     pool: BufferPool,
+    heaps: Heaps,
     /// Rows of the chunks that were decoded last, as numbers.
     band: Option<(Range<u64>, Buffer)>,
 }
@@ -142,6 +143,7 @@ impl ColumnReader {
             column,
             vector,
             pool: BufferPool::new(),
+            heaps: Heaps::default(),
             band: None,
         }
     }
@@ -212,20 +214,22 @@ impl ColumnReader {
             let is_first = at == rows.start;
             let mut is_full = false;
             let mut row = at;
-            self.column.stored.read_texts(at..end, &mut |text| {
-                longest = longest.max(text.len() as u64);
-                let after = total.saturating_add(text.len() as u64 + 4);
-                is_full |= after > max_bytes && !(is_first && row == at);
-                if !is_full && after > i32::MAX as u64 {
-                    return Err(too_long(&self.column, row, text.len()));
-                }
-                if !is_full {
-                    builder.append_value(text);
-                    total = after;
-                    row += 1;
-                }
-                Ok(())
-            })?;
+            self.column
+                .stored
+                .read_texts(at..end, &mut self.heaps, &mut |text| {
+                    longest = longest.max(text.len() as u64);
+                    let after = total.saturating_add(text.len() as u64 + 4);
+                    is_full |= after > max_bytes && !(is_first && row == at);
+                    if !is_full && after > i32::MAX as u64 {
+                        return Err(too_long(&self.column, row, text.len()));
+                    }
+                    if !is_full {
+                        builder.append_value(text);
+                        total = after;
+                        row += 1;
+                    }
+                    Ok(!is_full)
+                })?;
             at = row;
             if is_full {
                 break;

@@ -60,8 +60,8 @@ fn damaged_bytes_never_make_us_panic() {
             std::fs::write(bad.path().join(format!("{stem}-{case}.h5")), bytes).unwrap();
         }
     }
-    let mut crashes = 0;
-    // The library may crash on such files; each crash costs one file.
+    // The library may crash or hang on such files, which costs the file; our own code must not.
+    let (all, mut lost) = (files(bad.path()).len(), Vec::new());
     while !files(bad.path()).is_empty() {
         let output = read_in_a_process(bad.path());
         for line in output.lines() {
@@ -70,16 +70,20 @@ fn damaged_bytes_never_make_us_panic() {
                 "{line}"
             );
         }
-        if let Some(crashed) = output
+        if let Some(name) = output
             .lines()
             .last()
             .and_then(|l| l.strip_prefix("reading "))
         {
-            crashes += 1;
-            std::fs::remove_file(bad.path().join(crashed)).unwrap();
+            std::fs::remove_file(bad.path().join(name)).unwrap();
+            lost.push(name.to_owned());
         }
     }
-    println!("the library crashed on {crashes} files");
+    println!(
+        "the library crashed or hung on {} of {all} files: {lost:?}",
+        lost.len()
+    );
+    assert!(lost.len() * 200 <= all, "{lost:?}");
 }
 
 /// Runs the test above as a process of its own; ends it where it hangs.
@@ -105,9 +109,8 @@ fn read_in_a_process(folder: &Path) -> String {
         if now != left {
             (left, since) = (now, Instant::now());
         }
-        if since.elapsed() > Duration::from_secs(20) {
+        if since.elapsed() > Duration::from_secs(5) {
             child.kill().unwrap();
-            panic!("reading hangs: {:?}", files(folder).first());
         }
         std::thread::sleep(Duration::from_millis(50));
     }

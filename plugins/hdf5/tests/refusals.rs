@@ -337,6 +337,34 @@ fn a_file_cut_short_anywhere_is_refused() {
     }
 }
 
+/// What a lost block of a disk looks like; the library would not come back from some of these.
+#[test]
+fn a_block_of_zeros_among_strings_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = made(
+        folder.path(),
+        "a.h5",
+        "f['train'] = np.zeros((3000, 1), 'f4')
+f.create_dataset('ids', data=[f'id number {i} of many' for i in range(3000)], dtype=h5py.string_dtype())",
+    );
+    let whole = std::fs::read(&path).unwrap();
+    let heaps: Vec<usize> = (0..whole.len() - 4)
+        .filter(|i| &whole[*i..*i + 4] == b"GCOL")
+        .collect();
+    assert!(heaps.len() > 10);
+    for heap in heaps {
+        for (from, bytes) in [(16, 4080), (8, 8), (16 + 48 * 7, 16), (0, 4), (2048, 1024)] {
+            let mut bad = whole.clone();
+            bad[heap + from..heap + from + bytes].fill(0);
+            std::fs::write(&path, bad).unwrap();
+            let error = read_error(json!({ "path": path }));
+            assert!(error.contains("heap of strings is damaged"), "{error}");
+            assert!(error.contains(&format!("offset: {heap}")), "{error}");
+            assert!(error.contains("row"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_chunk_outside_the_file_is_refused_before_it_is_read() {
     let folder = tempfile::tempdir().unwrap();

@@ -122,6 +122,7 @@ impl ReaderHandle {
     ///
     /// # Errors
     /// Whatever the plugin answers; `Plugin` or `Format` for a batch that breaks the contract.
+    #[allow(clippy::should_implement_trait)] // It fails, which an iterator's does not.
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
         let next = entry!(self.handle.table, reader_next)?;
         let mut array = FfiArray::empty();

@@ -7,7 +7,7 @@ use crate::Mode;
 use crate::model::{Capabilities, Elem, Kind, Metric, VectorType};
 use crate::testkit::report::{ensure, fail, skip};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 3] = [
+pub(super) const CASES: [super::Case; 3] = [
     (
         "its capabilities are sound and the same each time",
         capabilities_are_sound,

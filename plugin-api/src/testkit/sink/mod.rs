@@ -122,7 +122,7 @@ impl Asked {
 }
 
 fn cases() -> Vec<Plan<Asked>> {
-    let mut cases: Vec<(&'static str, fn(&Asked) -> Checked)> = vec![
+    let mut cases: Vec<Case> = vec![
         ("it says what it is", |asked| {
             info::says_what_it_is(&asked.info()?)
         }),
@@ -149,3 +149,6 @@ fn cases() -> Vec<Plan<Asked>> {
         .map(|(name, run)| Plan { name, run })
         .collect()
 }
+
+/// A case by name.
+type Case = (&'static str, fn(&Asked) -> Checked);

@@ -9,7 +9,7 @@ use crate::model::Capabilities;
 use crate::testkit::report::{ensure, fail, skip};
 use crate::{ErrorKind, Mode, TargetRequest};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 4] = [
+pub(super) const CASES: [super::Case; 4] = [
     ("`mode: fail` leaves what is there as it is", fail_leaves_it),
     ("`mode: skip` sees what is there", skip_sees_it),
     ("`mode: append` adds to what is there", append_adds),

@@ -6,7 +6,7 @@ use super::{Asked, Checked, shapes};
 use crate::Mode;
 use crate::testkit::report::{Why, skip};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 2] = [
+pub(super) const CASES: [super::Case; 2] = [
     (
         "writes at their place come in any order, again and again",
         any_order,

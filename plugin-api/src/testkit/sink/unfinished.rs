@@ -9,7 +9,7 @@ use crate::Mode;
 use crate::testkit::report::{ensure, skip};
 use crate::testkit::runner::{Switch, after_cancel};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 4] = [
+pub(super) const CASES: [super::Case; 4] = [
     (
         "nothing is to be seen before `finish`",
         unseen_before_finish,

@@ -15,7 +15,7 @@ use crate::model::{Capabilities, Elem, Kind};
 use crate::testkit::report::{Why, ensure, fail, skip};
 use crate::{Mode, WriteAt};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 6] = [
+pub(super) const CASES: [super::Case; 6] = [
     ("rows come back as they were written", rows_come_back),
     ("rows need not be counted beforehand", uncounted_rows),
     ("a target without rows is whole", empty_target),

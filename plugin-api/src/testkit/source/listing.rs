@@ -12,7 +12,7 @@ use crate::testkit::report::{ensure, fail};
 /// Names no dataset or split of any source.
 const UNKNOWN: &str = "no such thing \u{1F6AB}";
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 5] = [
+pub(super) const CASES: [super::Case; 5] = [
     ("its datasets are the same each time", datasets_are_stable),
     (
         "schemas and descriptors fit the data model",

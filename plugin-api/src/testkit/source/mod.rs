@@ -137,7 +137,7 @@ impl Asked {
 }
 
 fn cases() -> Vec<Plan<Asked>> {
-    let mut cases: Vec<(&'static str, fn(&Asked) -> Checked)> = vec![
+    let mut cases: Vec<Case> = vec![
         ("it says what it is", |asked| {
             info::says_what_it_is(&asked.info()?)
         }),
@@ -173,3 +173,6 @@ fn stays_as_it_was(asked: &Asked) -> Checked {
     }
     Ok(())
 }
+
+/// A case by name.
+type Case = (&'static str, fn(&Asked) -> Checked);

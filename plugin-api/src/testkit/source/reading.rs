@@ -9,7 +9,7 @@ use crate::testkit::report::{Why, ensure};
 use crate::testkit::rows;
 use crate::{Dataset, ReadAccount, ReadRequest, Split};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 5] = [
+pub(super) const CASES: [super::Case; 5] = [
     ("rows add up to what was found", rows_add_up),
     ("batches keep to the ceilings", keeps_ceilings),
     (

@@ -12,7 +12,7 @@ use crate::testkit::rows;
 use crate::testkit::runner::{Switch, after_cancel};
 use crate::{Dataset, Error, ErrorKind, ReadRequest, Result, Services, Split};
 
-pub(super) const CASES: [(&str, fn(&Asked) -> Checked); 4] = [
+pub(super) const CASES: [super::Case; 4] = [
     ("a reader may be dropped midway", dropped_midway),
     ("cancelling stops it within one batch", cancels),
     ("a missing source is not found", missing),

@@ -171,6 +171,11 @@ impl StoredDataset {
         &self.stored
     }
 
+    /// Bytes of an element in the file.
+    pub(super) fn element_bytes(&self) -> u64 {
+        self.element_bytes
+    }
+
     /// Where its bytes are.
     pub fn storage(&self) -> Storage {
         self.storage

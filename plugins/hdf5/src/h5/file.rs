@@ -34,6 +34,7 @@ pub struct H5File {
     raw: File,
     metadata: Metadata,
     pub(super) attributes: Vec<String>,
+    is_plain: bool,
     has_external_links: OnceLock<bool>,
 }
 
@@ -115,9 +116,14 @@ impl H5File {
         let attributes = handle
             .attr_names()
             .map_err(|e| library_error("listing the root attributes", path, &e))?;
+        let is_plain = handle.fcpl().is_ok_and(|plist| {
+            let sizes = plist.sizes();
+            (sizes.sizeof_addr, sizes.sizeof_size, plist.userblock()) == (8, 8, 0)
+        });
         Ok(Self {
             path: path.to_owned(),
             handle,
+            is_plain,
             raw,
             metadata,
             attributes,
@@ -153,6 +159,11 @@ impl H5File {
     /// The same file, for reading past the library.
     pub fn raw(&self) -> &File {
         &self.raw
+    }
+
+    /// Whether addresses and lengths in the file are of 8 bytes and count from its first one.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// A `Format` error that names the file.

@@ -12,6 +12,7 @@ mod create;
 mod dataset;
 mod file;
 mod grow;
+mod heap;
 mod read;
 mod stored;
 mod text;
@@ -20,6 +21,7 @@ pub use create::{AttributeValue, Chunking, Compression, Element, NewDataset, New
 pub use dataset::{Limits, Storage, StoredDataset};
 pub use file::{EntryKind, H5File, fingerprint};
 pub use grow::GrowingDataset;
+pub use heap::Heaps;
 pub use stored::{Number, StoredType};
 
 use std::path::Path;

@@ -10,6 +10,7 @@ use hdf5::H5Type;
 use milvusdm_plugin_api::{Error, Result};
 
 use super::dataset::{Storage, StoredDataset};
+use super::heap::{self, Heaps, Reference};
 use super::stored::{Number, StoredType, with_number};
 use super::text;
 
@@ -111,14 +112,16 @@ impl StoredDataset {
         }
     }
 
-    /// Reads the strings of `rows` and hands each to `take`, in order.
+    /// Reads the strings of `rows` and hands each to `take`, in order, as long as it answers
+    /// `true`.
     ///
     /// # Errors
-    /// `Format`, naming the row for what is not UTF-8 or what `take` refuses.
+    /// `Format`, naming the row, for what is damaged or not UTF-8; what `take` answers.
     pub fn read_texts(
         &self,
         rows: Range<u64>,
-        take: &mut dyn FnMut(&str) -> Result<()>,
+        heaps: &mut Heaps,
+        take: &mut dyn FnMut(&str) -> Result<bool>,
     ) -> Result<()> {
         self.check_rows(&rows)?;
         let StoredType::Text {
@@ -132,8 +135,17 @@ impl StoredDataset {
                 self.stored()
             )));
         };
+        let mut text = |row, bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => take(text),
+            Err(_) => Err(self.bad_row(row, "a string that is not UTF-8")),
+        };
+        if let (None, Storage::Contiguous { offset }) = (fixed_bytes, self.storage())
+            && self.has_plain_references()
+        {
+            return self.read_references(rows, offset, heaps, &mut text);
+        }
         let mut row = rows.start;
-        let mut outcome = Ok(());
+        let mut outcome = Ok(true);
         let range = rows.start as usize..rows.end as usize;
         text::read(
             &self.handle,
@@ -141,17 +153,48 @@ impl StoredDataset {
             is_utf8,
             Some(range),
             &mut |bytes| {
-                if outcome.is_ok() {
-                    outcome = match std::str::from_utf8(bytes) {
-                        Ok(text) => take(text),
-                        Err(_) => Err(self.bad_row(row, "a string that is not UTF-8")),
-                    };
+                if matches!(outcome, Ok(true)) {
+                    outcome = text(row, bytes);
                 }
                 row += 1;
             },
         )
         .map_err(|e| self.failed(&rows, &e))?;
-        outcome
+        outcome.map(|_| ())
+    }
+
+    /// Whether strings can be read past the library: addresses and lengths of 8 bytes, and
+    /// nothing before the file's first byte.
+    fn has_plain_references(&self) -> bool {
+        self.element_bytes() == heap::REFERENCE_BYTES && self.file.is_plain()
+    }
+
+    fn read_references(
+        &self,
+        rows: Range<u64>,
+        offset: u64,
+        heaps: &mut Heaps,
+        take: &mut dyn FnMut(u64, &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        let count = rows.end - rows.start;
+        let mut references = vec![0; (count * heap::REFERENCE_BYTES) as usize];
+        let at = offset + rows.start * heap::REFERENCE_BYTES;
+        self.read_direct(at, &rows, &mut references)?;
+        let each = references.chunks_exact(heap::REFERENCE_BYTES as usize);
+        for (row, bytes) in rows.zip(each) {
+            let reference = Reference::of(bytes)
+                .ok_or_else(|| self.bad_row(row, "a reference to no string"))?;
+            let goes_on = heaps
+                .read(&self.file, &reference, |bytes| take(row, bytes))
+                .map_err(|e| match e.context_value("row") {
+                    Some(_) => e,
+                    None => e.with("dataset", &self.path).with("row", row),
+                })?;
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Refuses rows that are not there, and products that don't fit; gives their elements.
