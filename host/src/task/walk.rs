@@ -36,7 +36,12 @@ pub(super) fn scan(text: &str) -> Result<Places, Refusal> {
 }
 
 fn broken(error: &ScanError, text: &str) -> Refusal {
-    let place = Place::of_marker(error.marker());
+    let mut place = Place::of_marker(error.marker());
+    // What is missing at the end is shown after the last text, not in an empty line below it.
+    let end = Place::after(text.trim_end());
+    if place.line > end.line {
+        place = end;
+    }
     // Anchors are refused, so that every alias is one without an anchor.
     if error.info().contains("unknown anchor") {
         return alias_at(place);
