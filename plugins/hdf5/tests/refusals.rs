@@ -351,9 +351,9 @@ f.create_dataset('ids', data=[f'id number {i} of many' for i in range(3000)], dt
     let heaps: Vec<usize> = (0..whole.len() - 4)
         .filter(|i| &whole[*i..*i + 4] == b"GCOL")
         .collect();
-    assert!(heaps.len() > 10);
+    assert!(!heaps.is_empty());
     for heap in heaps {
-        for (from, bytes) in [(16, 4080), (8, 8), (16 + 48 * 7, 16), (0, 4), (2048, 1024)] {
+        for (from, bytes) in [(16, 4080), (8, 8), (16 + 40 * 7, 16), (0, 4), (2048, 1024)] {
             let mut bad = whole.clone();
             bad[heap + from..heap + from + bytes].fill(0);
             std::fs::write(&path, bad).unwrap();
