@@ -137,7 +137,7 @@ macro_rules! export_plugin {
     (@ $name:expr, $summary:expr, $docs:expr, $source:ty, $sink:ty, $reads:literal, $writes:literal) => {
         /// The plugin as the boundary sees it.
         #[derive(Debug)]
-        pub struct ThisPlugin;
+        struct ThisPlugin;
 
         impl $crate::Plugin for ThisPlugin {
             const NAME: &'static str = $name;
