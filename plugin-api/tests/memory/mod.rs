@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Plugins that live in memory: good ones, and the same with one sin each.
 
+pub mod read_back;
 pub mod sink;
 pub mod sloppy;
 pub mod source;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A sink that keeps rows in memory and a line for each target in a file, and a source that
-//! reads them back; it keeps the contract, unless told to sin.
+//! A sink that keeps rows in memory and a line for each target in a file; it keeps the contract,
+//! unless told to sin.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use milvusdm_plugin_api::model::capabilities::{
 };
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::model::wire::type_name;
-use milvusdm_plugin_api::model::{Capabilities, Descriptor, Elem, Kind};
+use milvusdm_plugin_api::model::{Capabilities, Elem, Kind};
 use milvusdm_plugin_api::{
-    BatchReader, Dataset, Error, ErrorKind, FinishAck, Mode, ReadRequest, Rejected, Result,
-    Services, Sink, Source, Split, TargetRequest, TargetState, TargetWriter, WriteAck, WriteAt,
+    Error, ErrorKind, FinishAck, Mode, Rejected, Result, Services, Sink, TargetRequest,
+    TargetState, TargetWriter, WriteAck, WriteAt,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,7 +30,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The folder that names the place.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// How it is to break the contract.
     #[serde(default)]
     sin: String,
@@ -38,9 +38,9 @@ pub struct Options {
 
 /// What a finished target holds, in order.
 #[derive(Clone)]
-struct Stored {
-    schema: SchemaRef,
-    batches: Vec<RecordBatch>,
+pub(super) struct Stored {
+    pub(super) schema: SchemaRef,
+    pub(super) batches: Vec<RecordBatch>,
 }
 
 impl Stored {
@@ -49,11 +49,11 @@ impl Stored {
     }
 }
 
-type Targets = BTreeMap<(PathBuf, String), Stored>;
+pub(super) type Targets = BTreeMap<(PathBuf, String), Stored>;
 
 static STORE: Mutex<Targets> = Mutex::new(BTreeMap::new());
 
-fn store() -> MutexGuard<'static, Targets> {
+pub(super) fn store() -> MutexGuard<'static, Targets> {
     STORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -370,71 +370,10 @@ impl Drop for MemoryWriter {
     }
 }
 
-/// Reads back what the sink keeps.
-pub struct ReadBack {
-    targets: Vec<(String, Stored)>,
-}
-
-impl Source for ReadBack {
-    type Options = Options;
-
-    fn open(options: Options, _: Services) -> Result<Self> {
-        let store = store();
-        let own = store
-            .iter()
-            .filter(|((folder, _), _)| *folder == options.folder);
-        let targets = own.map(|((_, name), stored)| (name.clone(), stored.clone()));
-        Ok(Self {
-            targets: targets.collect(),
-        })
-    }
-
-    fn datasets(&self) -> Result<Vec<Dataset>> {
-        let dataset = |(name, stored): &(String, Stored)| {
-            let (collection, partition) = match name.split_once('/') {
-                Some((collection, partition)) => (collection, Some(partition.to_owned())),
-                None => (name.as_str(), None),
-            };
-            Dataset {
-                key: name.clone(),
-                schema: stored.schema.clone(),
-                descriptor: Descriptor {
-                    system: "memory".to_owned(),
-                    collection: collection.to_owned(),
-                    partition,
-                    ..Descriptor::default()
-                },
-            }
-        };
-        Ok(self.targets.iter().map(dataset).collect())
-    }
-
-    fn splits(&self, _: &str) -> Result<Vec<Split>> {
-        Ok(vec![Split {
-            id: "all".to_owned(),
-            ..Split::default()
-        }])
-    }
-
-    fn read(&self, key: &str, _: &Split, _: &ReadRequest) -> Result<Box<dyn BatchReader>> {
-        let stored = self.targets.iter().find(|(name, _)| name == key);
-        let batches = stored.map(|(_, s)| s.batches.clone()).unwrap_or_default();
-        Ok(Box::new(Batches(batches.into_iter())))
-    }
-}
-
-struct Batches(std::vec::IntoIter<RecordBatch>);
-
-impl BatchReader for Batches {
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
-        Ok(self.0.next())
-    }
-}
-
 milvusdm_plugin_api::export_plugin! {
     name: "memory",
     summary: "keeps rows in memory",
     docs: "`folder` names the place, `sin` is an option for tests.",
-    source: ReadBack,
+    source: super::read_back::ReadBack,
     sink: MemorySink,
 }

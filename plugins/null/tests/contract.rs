@@ -4,7 +4,7 @@
 
 use milvusdm_plugin_api::{Services, testkit};
 use milvusdm_plugin_null::PLUGIN_TABLE;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn the_null_sink_keeps_the_contract() {
@@ -36,4 +36,21 @@ fn options_are_refused() {
         .open_sink(&json!({"path": "x"}), Services::detached())
         .unwrap_err();
     assert!(error.message().contains("`path`"), "{error}");
+}
+
+#[test]
+fn the_documented_task_is_read() {
+    let docs = PLUGIN_TABLE.handle().info().unwrap().docs;
+    let task = docs
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|t| t.split("```").next());
+    let mut task: Value = serde_yaml::from_str(task.unwrap()).unwrap();
+    let options = task["sink"].as_object_mut().unwrap();
+    assert_eq!(options.remove("plugin").unwrap(), "null");
+    let options = Value::Object(options.clone());
+    PLUGIN_TABLE
+        .handle()
+        .open_sink(&options, Services::detached())
+        .unwrap();
 }
