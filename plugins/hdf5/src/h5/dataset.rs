@@ -9,6 +9,7 @@ use hdf5::filters::Filter;
 use milvusdm_plugin_api::Result;
 
 use super::file::H5File;
+use super::heap::REFERENCE_BYTES;
 use super::stored::StoredType;
 use super::text::MAX_FIXED_BYTES;
 
@@ -101,13 +102,15 @@ impl StoredDataset {
             let space = handle.space()?;
             let shape: Vec<u64> = space.shape().iter().map(|d| *d as u64).collect();
             let datatype = handle.dtype()?;
-            let element_bytes = datatype.size() as u64;
-            Ok((
-                space.is_simple(),
-                shape,
-                StoredType::of(&datatype),
-                element_bytes,
-            ))
+            let stored = StoredType::of(&datatype);
+            let element_bytes = match stored {
+                // Of strings of any length, the library says the size of a pointer.
+                StoredType::Text {
+                    fixed_bytes: None, ..
+                } if file.is_plain() => REFERENCE_BYTES,
+                _ => datatype.size() as u64,
+            };
+            Ok((space.is_simple(), shape, stored, element_bytes))
         };
         let (is_simple, shape, stored, element_bytes) =
             inspect().map_err(|e| super::library_error(doing(), file.path(), &e))?;
@@ -169,11 +172,6 @@ impl StoredDataset {
     /// The type of its elements.
     pub fn stored(&self) -> &StoredType {
         &self.stored
-    }
-
-    /// Bytes of an element in the file.
-    pub(super) fn element_bytes(&self) -> u64 {
-        self.element_bytes
     }
 
     /// Where its bytes are.

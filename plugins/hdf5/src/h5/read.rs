@@ -140,7 +140,7 @@ impl StoredDataset {
             Err(_) => Err(self.bad_row(row, "a string that is not UTF-8")),
         };
         if let (None, Storage::Contiguous { offset }) = (fixed_bytes, self.storage())
-            && self.has_plain_references()
+            && self.file.is_plain()
         {
             return self.read_references(rows, offset, heaps, &mut text);
         }
@@ -161,12 +161,6 @@ impl StoredDataset {
         )
         .map_err(|e| self.failed(&rows, &e))?;
         outcome.map(|_| ())
-    }
-
-    /// Whether strings can be read past the library: addresses and lengths of 8 bytes, and
-    /// nothing before the file's first byte.
-    fn has_plain_references(&self) -> bool {
-        self.element_bytes() == heap::REFERENCE_BYTES && self.file.is_plain()
     }
 
     fn read_references(
