@@ -172,6 +172,8 @@ pub struct InspectReport {
     pub trees: Vec<Node>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Datasets that can't be read as the options stand, and why.
+    pub refusals: Vec<Refusal>,
     /// The exit code.
     pub exit: u8,
 }

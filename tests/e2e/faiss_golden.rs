@@ -170,7 +170,10 @@ fn inspect_shows_the_tree_of_every_genuine_file() {
         if golden.entry["expect"] == "rows" {
             outcome.exits(0).prints(&[fourcc]);
         } else {
-            outcome.exits(4).says(&[&golden.name]);
+            let outcome = outcome.exits(4).prints(&[fourcc]).says(&[&golden.name]);
+            let lines = outcome.stderr.lines();
+            let said = lines.filter(|line| line.contains("error:") || line.contains("WARN"));
+            assert_eq!(said.count(), 1, "it is said once: {outcome}");
         }
     }
 }

@@ -8,6 +8,7 @@ use super::session::{Answer, Session};
 use super::{errors, render};
 use crate::failure::Failure;
 use crate::plan::{self, Plan};
+use crate::report::Refusal;
 use crate::task::{PluginTask, Side, Task};
 
 /// Shows what a task would do.
@@ -17,9 +18,7 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let report = Plan::make(&task, &registry, &session.control)?.report();
-    for refusal in &report.refusals {
-        errors::show(session, &refusal.about, &refusal.error, refusal.exit);
-    }
+    show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::plan)
 }
 
@@ -32,5 +31,13 @@ pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure
     session.hide(&endpoint.secrets(Side::Source, &info));
     session.heed_signals()?;
     let report = plan::inspect(&endpoint, &registry, &session.control)?;
+    show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::inspect)
+}
+
+/// Says what stands in the way, one error each.
+pub(super) fn show_refusals(session: &Session, refusals: &[Refusal]) {
+    for refusal in refusals {
+        errors::show(session, &refusal.about, &refusal.error, refusal.exit);
+    }
 }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::args::{CopyArgs, RunArgs, RunOptions};
+use super::look::show_refusals;
 use super::progress::ProgressView;
 use super::receipt::Receipt;
 use super::session::{Answer, Session, to_value};
@@ -115,9 +116,7 @@ pub(super) fn hide_secrets(session: &Session, task: &Task, registry: &Registry) 
 
 /// The report on stdout, what stopped the run on stderr.
 fn answer(session: &Session, report: RunReport) -> Result<Answer, Failure> {
-    for refusal in &report.refusals {
-        errors::show(session, &refusal.about, &refusal.error, refusal.exit);
-    }
+    show_refusals(session, &report.refusals);
     if let Some(error) = &report.error {
         errors::show(session, "", error, report.exit);
     }

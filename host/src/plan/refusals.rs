@@ -22,8 +22,8 @@ impl Refusals {
         self.push(about, error, REFUSED);
     }
 
-    /// Something that the sink can't do.
-    pub(super) fn sink(&mut self, about: &str, error: Error) {
+    /// Something that the source or the sink can't do.
+    pub(super) fn endpoint(&mut self, about: &str, error: Error) {
         let exit = match error.kind() {
             ErrorKind::Io => ENDPOINT,
             _ => Failure::endpoint(error.clone()).exit,

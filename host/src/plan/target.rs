@@ -254,7 +254,7 @@ pub(super) fn check(
     for (target, state) in targets.iter_mut().zip(states) {
         let name = target.name();
         for reason in &state.refusals {
-            refusals.sink(&name, Error::new(ErrorKind::Config, reason.clone()));
+            refusals.endpoint(&name, Error::new(ErrorKind::Config, reason.clone()));
         }
         notices.extend(
             state
@@ -291,7 +291,7 @@ fn action(mode: Mode, state: &TargetState, name: &str, refusals: &mut Refusals) 
             )
             .with("target", &state.location)
             .help("choose `mode: skip`, `append` or `overwrite`, or another target");
-            refusals.sink(name, error);
+            refusals.endpoint(name, error);
             Action::Refuse
         }
     }
@@ -318,7 +318,7 @@ fn check_space(targets: &[PlannedTarget], refusals: &mut Refusals) {
                 .help(
                     "free some space, choose another target, or move less at a time with `select`",
                 );
-            refusals.sink(&first.name(), error);
+            refusals.endpoint(&first.name(), error);
         }
     }
 }

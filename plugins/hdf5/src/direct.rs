@@ -12,14 +12,14 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow_buffer::Buffer;
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
-use rustix::fs::{Advice, FallocateFlags};
-use rustix::io::Errno;
+use rustix::fs::Advice;
 
 use crate::cells::Cells;
 use crate::h5::{Element, NewFile};
 use crate::partial::Partial;
 use crate::plan::FilePlan;
 use crate::ranges::RangeMap;
+use crate::room;
 
 /// Writes from this size on are sent to the disk at once.
 const WRITE_BACK_BYTES: usize = 256 << 10;
@@ -62,7 +62,7 @@ impl DirectFile {
             });
         }
         file.flush()?;
-        take_room(partial.file()?)?;
+        room::take_whole(partial.file()?)?;
         Ok(Self {
             file,
             rows,
@@ -138,24 +138,4 @@ impl Place {
         }
         Ok(())
     }
-}
-
-/// Has the file system set the file's whole length aside.
-fn take_room(file: &File) -> Result<()> {
-    let failed = |e: std::io::Error, bytes| {
-        Error::io("setting room aside for the file", &e).with("bytes", bytes)
-    };
-    let bytes = file.metadata().map_err(|e| failed(e, 0))?.len();
-    if bytes == 0 {
-        return Ok(());
-    }
-    for _ in 0..16 {
-        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
-            // Not every file system can; the length is set already.
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(()),
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(failed(e.into(), bytes)),
-        }
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, LogLevel, Result, Services};
 use crate::append;
 use crate::h5::{Element, NewDataset, NewFile};
 use crate::partial::Partial;
+use crate::room::{self, Room};
 use crate::spool::Spool;
 use crate::writer::NewTarget;
 
@@ -37,6 +38,7 @@ impl Closing<'_> {
     /// # Errors
     /// `Io`, `Cancelled`, `Internal`.
     pub fn close(&self, file: NewFile, rows: u64) -> Result<(u64, u64)> {
+        self.keep_room(rows)?;
         for (at, column) in self.target.plan.columns.iter().enumerate() {
             if let (Element::Text, Some(spool)) = (column.dataset.element, self.spool) {
                 self.text_column(&file, spool, at, &column.dataset, rows)?;
@@ -44,8 +46,23 @@ impl Closing<'_> {
         }
         let counted = file.count()?;
         file.close()?;
+        room::give_back(self.partial.file()?)?;
         let bytes = sync(self.partial)?;
         Ok((self.read_back(counted)?, bytes))
+    }
+
+    /// The library must find room for the strings, however its heaps are filled.
+    fn keep_room(&self, rows: u64) -> Result<()> {
+        /// A reference in the dataset, a header and padding in the heap.
+        const BYTES_BESIDE: u64 = 64;
+        let Some(spool) = self.spool else {
+            return Ok(());
+        };
+        let columns = self.target.plan.text_columns() as u64;
+        let bytes = spool.bytes().saturating_mul(2);
+        let beside = columns.saturating_mul(rows).saturating_mul(BYTES_BESIDE);
+        Room::new(self.target.plan.columns.len())
+            .keep(self.partial.file()?, bytes.saturating_add(beside))
     }
 
     /// Cuts by number and length of strings alone, so that equal strings give equal bytes.

@@ -4,6 +4,8 @@
 //! Rows wait until they fill a chunk, so that a chunk is packed once and the file is the same
 //! however the rows were cut into batches.
 
+use std::fs::File;
+
 use arrow_buffer::MutableBuffer;
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
@@ -11,6 +13,7 @@ use crate::cells::Cells;
 use crate::h5::{Chunking, Element, GrowingDataset, NewFile};
 use crate::partial::Partial;
 use crate::plan::FilePlan;
+use crate::room::Room;
 
 /// A file whose datasets grow.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct GrowingFile {
     /// Rows that wait for their chunk to be full.
     waiting: u64,
     rows: u64,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -37,6 +41,8 @@ impl GrowingFile {
     /// # Errors
     /// `Io`.
     pub fn create(partial: &Partial, plan: &FilePlan, chunking: Chunking) -> Result<Self> {
+        let mut room = Room::new(plan.columns.len());
+        room.keep(partial.file()?, 0)?;
         let file = NewFile::create(partial.hand_over()?, &plan.attributes())?;
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
@@ -55,6 +61,7 @@ impl GrowingFile {
             chunk_rows: chunking.rows.max(1),
             waiting: 0,
             rows: 0,
+            room,
         })
     }
 
@@ -63,11 +70,11 @@ impl GrowingFile {
         self.rows
     }
 
-    /// Adds rows.
+    /// Adds rows; `file` is the one that the library writes.
     ///
     /// # Errors
     /// `Io`.
-    pub fn add(&mut self, rows: u64, cells: &[Cells]) -> Result<()> {
+    pub fn add(&mut self, file: &File, rows: u64, cells: &[Cells]) -> Result<()> {
         let mut done = 0;
         while done < rows {
             let end = rows.min(done + (self.chunk_rows - self.waiting));
@@ -79,14 +86,16 @@ impl GrowingFile {
             self.waiting += end - done;
             done = end;
             if self.waiting == self.chunk_rows {
-                self.write_waiting()?;
+                self.write_waiting(file)?;
             }
         }
         self.rows += rows;
         Ok(())
     }
 
-    fn write_waiting(&mut self) -> Result<()> {
+    fn write_waiting(&mut self, file: &File) -> Result<()> {
+        let bytes = self.columns.iter().flatten().map(GrowingColumn::most_bytes);
+        self.room.keep(file, bytes.fold(0, u64::saturating_add))?;
         for column in self.columns.iter_mut().flatten() {
             column.dataset.add(self.waiting, &column.waiting)?;
             column.waiting.clear();
@@ -107,15 +116,21 @@ impl GrowingFile {
     ///
     /// # Errors
     /// `Io`.
-    pub fn complete(mut self) -> Result<(NewFile, u64)> {
+    pub fn complete(mut self, file: &File) -> Result<(NewFile, u64)> {
         if self.waiting > 0 {
-            self.write_waiting()?;
+            self.write_waiting(file)?;
         }
         Ok((self.file, self.rows))
     }
 }
 
 impl GrowingColumn {
+    /// What the waiting rows may take as a chunk: packing can make them larger by a little.
+    fn most_bytes(&self) -> u64 {
+        let bytes = self.waiting.len() as u64;
+        bytes.saturating_add(bytes / 16).saturating_add(8 << 10)
+    }
+
     fn take(&mut self, bytes: &[u8], rows: std::ops::Range<u64>) -> Result<()> {
         let at = |row: u64| (row * self.row_bytes) as usize;
         let bytes = bytes.get(at(rows.start)..at(rows.end)).ok_or_else(|| {

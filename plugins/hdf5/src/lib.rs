@@ -23,6 +23,7 @@ mod paths;
 mod plan;
 mod ranges;
 mod reader;
+mod room;
 mod sink;
 mod source;
 mod spool;

@@ -101,6 +101,11 @@ impl Spool {
         Ok(())
     }
 
+    /// Bytes of everything that is kept.
+    pub fn bytes(&self) -> u64 {
+        self.lock().end
+    }
+
     /// Hands every string of a column to `take`, in the order of rows.
     ///
     /// # Errors

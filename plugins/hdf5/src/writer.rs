@@ -207,7 +207,7 @@ impl OpenTarget {
                 let row = growing.rows();
                 let cells = cells(row)?;
                 self.keep_texts(row, &cells)?;
-                growing.add(rows, &cells)
+                growing.add(self.partial.file()?, rows, &cells)
             }
         }
     }
@@ -254,7 +254,7 @@ impl OpenTarget {
             Body::Growing(growing) => growing
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner)
-                .complete(),
+                .complete(partial.file()?),
         }?;
         let (total, bytes) = closing.close(file, rows)?;
         services.check_cancelled()?;

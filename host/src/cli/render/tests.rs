@@ -289,6 +289,7 @@ fn inspect_shows_datasets_indexes_and_the_tree() {
         datasets: vec![only],
         trees: vec![tree],
         notices: vec!["the metric is not in the file".to_owned()],
+        refusals: Vec::new(),
         exit: DONE,
     };
     let wanted = "\
