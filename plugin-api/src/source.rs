@@ -106,6 +106,11 @@ pub struct Split {
     /// Bytes that reading will give, about.
     #[serde(default)]
     pub bytes: u64,
+    /// Bytes that reading it holds beside its batches, at most: a compressed chunk while it is
+    /// decoded. The host runs fewer readers at once, or refuses the task, where `memory` does not
+    /// cover them.
+    #[serde(default)]
+    pub held_bytes: u64,
     /// Changes when the split's content does.
     #[serde(default)]
     pub fingerprint: String,

@@ -158,3 +158,19 @@ fn wide_rows_and_many_splits_keep_the_bound_too() {
         200 * 100,
     );
 }
+
+#[test]
+fn large_compressed_chunks_stay_within_the_memory_or_are_refused_with_what_they_need() {
+    let space = Space::new();
+    run_python("write_large_chunks.py", &[&text(space.path("chunks.h5"))]);
+    let copy = |memory: &str| {
+        let memory = format!("--memory={memory}");
+        milvusdm(&space, &["copy", "hdf5:chunks.h5", "null:", &memory]).run()
+    };
+    let refused = copy("16MiB").exits(2);
+    refused.says(&["beside its batches", "memory: ", "MiB` or more"]);
+    copy("128MiB")
+        .within_mib(CONSTANT_MIB + 128)
+        .exits(0)
+        .prints(&["262,144 found = 262,144 written"]);
+}

@@ -13,6 +13,11 @@ use serde::Serialize;
 const MAX_BATCH_BYTES: u64 = 8 << 20;
 /// A reader has at least that many batches under way.
 const BATCHES_PER_READER: u64 = 3;
+/// A reader's batches have at least that much.
+const MIN_READER_BYTES: u64 = 1 << 20;
+/// What readers may hold beside batches without its being taken from `memory`: a part of the
+/// 64 MiB that the process may take beyond it.
+const SPARE_BYTES: u64 = 24 << 20;
 /// More readers than this are only by the task's wish.
 const MAX_READERS: u64 = 8;
 
@@ -49,6 +54,40 @@ impl Limits {
             reader_bytes,
         }
     }
+
+    /// The same where each reader holds so many bytes beside its batches: fewer readers, or
+    /// smaller shares.
+    ///
+    /// # Errors
+    /// The least `memory` with which one reader can work, if this one does not do.
+    pub fn with_held(self, held_bytes: u64) -> Result<Self, u64> {
+        if held_bytes == 0 {
+            return Ok(self);
+        }
+        let pool = self.memory_bytes / 4 * 3;
+        let share = |readers: u64| {
+            let with_spare = pool.saturating_add(SPARE_BYTES) / readers;
+            with_spare.saturating_sub(held_bytes).min(pool / readers)
+        };
+        let readers = (1..=self.readers).rev();
+        match readers
+            .map(|n| (n, share(n)))
+            .find(|(_, bytes)| *bytes >= MIN_READER_BYTES)
+        {
+            Some((readers, reader_bytes)) => Ok(Self {
+                readers,
+                reader_bytes,
+                batch_bytes: self.batch_bytes.min(reader_bytes / BATCHES_PER_READER),
+                ..self
+            }),
+            None => {
+                let pool = held_bytes
+                    .saturating_add(MIN_READER_BYTES)
+                    .saturating_sub(SPARE_BYTES);
+                Err(pool.div_ceil(3).saturating_mul(4).next_multiple_of(1 << 20))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +104,26 @@ mod tests {
         };
         let limits = Limits::new(256 << 20, Some(2), &sink);
         assert_eq!((limits.batch_bytes, limits.batch_rows), (1000, Some(7)));
+    }
+
+    #[test]
+    fn what_readers_hold_makes_them_fewer_and_then_needs_more_memory() {
+        let limits = Limits::new(256 << 20, Some(4), &Capabilities::default());
+        assert_eq!(limits.with_held(0), Ok(limits));
+        assert_eq!(limits.with_held(5 << 20).unwrap().readers, 4);
+        let large = limits.with_held(100 << 20).unwrap();
+        assert_eq!((large.readers, large.reader_bytes), (2, 8 << 20));
+        let least = limits.with_held(1 << 30).unwrap_err();
+        let enough = Limits {
+            memory_bytes: least,
+            ..limits
+        };
+        assert_eq!(enough.with_held(1 << 30).unwrap().readers, 1);
+        let less = Limits {
+            memory_bytes: least - (2 << 20),
+            ..limits
+        };
+        assert!(less.with_held(1 << 30).is_err());
     }
 
     proptest! {

@@ -97,6 +97,14 @@ impl Plan {
                 Err(errors) => plan.refuse_dataset(&dataset, &splits, errors, &mut refusals),
             }
         }
+        let held = parts
+            .iter()
+            .flat_map(|part| &part.splits)
+            .map(|split| split.held_bytes);
+        match plan.limits.with_held(held.clone().max().unwrap_or(0)) {
+            Ok(limits) => plan.limits = limits,
+            Err(least) => refusals.too_little_memory(held.max().unwrap_or(0), task, least),
+        }
         plan.targets = target::group(parts, task, &mut refusals);
         plan.notices.extend(
             target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,

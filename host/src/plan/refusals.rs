@@ -31,6 +31,19 @@ impl Refusals {
         self.push(about, error, exit);
     }
 
+    /// Reading takes more than the task's memory.
+    pub(super) fn too_little_memory(&mut self, held_bytes: u64, task: &Task, least: u64) {
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let message = format!(
+            "reading holds up to {} MiB beside its batches, which `memory` of {} MiB does not cover",
+            mib(held_bytes),
+            mib(task.memory_bytes)
+        );
+        let error = Error::new(ErrorKind::Config, message);
+        let help = format!("give it `memory: {}MiB` or more", mib(least));
+        self.task(task.locate_pointer("/memory", error.help(help)));
+    }
+
     /// Columns that `convert` names and no selected dataset has.
     pub(super) fn unknown_columns(&mut self, task: &Task, selected: &[Dataset]) {
         let mut known: Vec<&str> = selected

@@ -107,6 +107,7 @@ impl Memory {
             found: Some(found),
             live: Some(found - deleted),
             bytes: found * 30,
+            held_bytes: 0,
             fingerprint: match self.sins("no fingerprint") {
                 true => String::new(),
                 false => format!("{i}/1"),

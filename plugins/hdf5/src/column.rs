@@ -116,6 +116,24 @@ impl Column {
         }
     }
 
+    /// Bytes that decoding a row of compressed chunks takes at most: the chunks as they are, what
+    /// they are decoded into (which the filter enlarges by doubling), and the rows themselves.
+    pub fn decoding_bytes(&self) -> u64 {
+        const COPIES: u64 = 4;
+        match self.stored.storage() {
+            Storage::Chunked {
+                rows,
+                is_filtered: true,
+            } => {
+                // Of a string the chunk holds a reference.
+                let row_bytes = self.row_bytes().unwrap_or(16);
+                let rows = rows.min(self.rows());
+                rows.saturating_mul(row_bytes).saturating_mul(COPIES)
+            }
+            _ => 0,
+        }
+    }
+
     /// Rows that should be read together: those of a compressed chunk.
     pub fn chunk_rows(&self) -> u64 {
         match self.stored.storage() {
@@ -267,9 +285,10 @@ impl ColumnReader {
         let mut out = MutableBuffer::new((rows.end - rows.start) as usize * row_bytes);
         let mut at = rows.start;
         while at < rows.end {
-            let held = match self.band.take() {
-                Some((range, buffer)) if range.contains(&at) => (range, buffer),
-                _ => {
+            // A band that is left behind goes before the next one is decoded.
+            let held = match self.band.take().filter(|(range, _)| range.contains(&at)) {
+                Some(held) => held,
+                None => {
                     let start = at / chunk * chunk;
                     let range = start..start.saturating_add(chunk).min(stored.rows());
                     let buffer = stored.read_numbers(number, range.clone())?;

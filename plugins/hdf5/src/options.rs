@@ -99,8 +99,8 @@ pub struct SourceOptions {
     /// Rows that were allocated but never written: `refuse`, or `fill`.
     #[serde(default)]
     pub unwritten: Unwritten,
-    /// Largest row of compressed chunks to decode at once, in MiB; taken beyond the task's
-    /// `memory`, up to three times for each reader.
+    /// Largest row of compressed chunks to decode at once, in MiB. Decoding takes up to four
+    /// times that, which has to fit into the task's `memory`.
     #[serde(default = "default_max_chunk_mib")]
     pub max_chunk_mib: u32,
 }

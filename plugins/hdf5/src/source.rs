@@ -16,6 +16,7 @@ use milvusdm_plugin_api::{
 };
 use serde_json::{Value, json};
 
+use crate::column::Column;
 use crate::contents::Contents;
 use crate::inspect;
 use crate::names::{self, DEFAULT_PARTITION};
@@ -55,6 +56,7 @@ struct FoundFile {
     vector_bytes: u64,
     row_bytes: u64,
     chunk_rows: u64,
+    decoding_bytes: u64,
     tree: Node,
 }
 
@@ -327,6 +329,7 @@ impl Found {
                     found: Some(end - first),
                     live: Some(end - first),
                     bytes: (end - first).saturating_mul(file.row_bytes),
+                    held_bytes: file.decoding_bytes,
                     fingerprint: file.fingerprint.clone(),
                     payload: json!({ "file": index, "first": first, "end": end }),
                 });
@@ -351,6 +354,10 @@ impl FoundFile {
             vector_bytes: contents.vectors.row_bytes().unwrap_or(1),
             row_bytes,
             chunk_rows: contents.vectors.chunk_rows(),
+            decoding_bytes: contents
+                .all()
+                .map(Column::decoding_bytes)
+                .fold(0u64, u64::saturating_add),
             tree: inspect::tree(contents),
         }
     }

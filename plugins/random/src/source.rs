@@ -111,6 +111,7 @@ impl RandomSource {
             found: Some(count),
             live: Some(count),
             bytes: count.saturating_mul(self.row_bytes()),
+            held_bytes: 0,
             fingerprint: self.fingerprint(rows),
             payload: serde_json::Value::Null,
         }
