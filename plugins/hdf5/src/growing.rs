@@ -41,9 +41,10 @@ impl GrowingFile {
     /// # Errors
     /// `Io`.
     pub fn create(partial: &Partial, plan: &FilePlan, chunking: Chunking) -> Result<Self> {
+        let file = NewFile::create(partial.hand_over()?, &plan.attributes())?;
+        // Not before: making the file cuts it to nothing, and what was kept with it.
         let mut room = Room::new(plan.columns.len());
         room.keep(partial.file()?, 0)?;
-        let file = NewFile::create(partial.hand_over()?, &plan.attributes())?;
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
             columns.push(match column.dataset.element {
@@ -108,7 +109,8 @@ impl GrowingFile {
     ///
     /// # Errors
     /// `Io`.
-    pub fn flush(&self) -> Result<()> {
+    pub fn flush(&mut self) -> Result<()> {
+        self.room.forget();
         self.file.flush()
     }
 

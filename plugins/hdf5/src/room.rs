@@ -30,6 +30,11 @@ impl Room {
         Self { end: 0, slack }
     }
 
+    /// The library cuts the file to its length when it is flushed, which gives kept room back.
+    pub fn forget(&mut self) {
+        self.end = 0;
+    }
+
     /// Makes sure that the library finds room for `bytes` more.
     ///
     /// # Errors
