@@ -233,7 +233,8 @@ impl HostCalls for ForPlugin {
     }
 
     fn progress(&self, what: &str, done: u64, total: u64) {
-        *locked(&self.control.activity) = Some(Activity {
+        let is_over = total > 0 && done >= total;
+        *locked(&self.control.activity) = (!is_over).then(|| Activity {
             plugin: self.plugin.clone(),
             what: what.to_owned(),
             done,

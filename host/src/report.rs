@@ -110,7 +110,9 @@ impl DatasetView {
     /// The same with what the splits say of rows and bytes.
     #[must_use]
     pub fn with_splits(mut self, splits: &[Split]) -> Self {
-        let live: Option<u64> = splits.iter().map(|split| split.live).sum();
+        let live = splits
+            .iter()
+            .try_fold(0u64, |sum, split| sum.checked_add(split.live?));
         if let Some(live) = live {
             self.rows = Some(live);
             self.rows_exact = true;
@@ -216,6 +218,13 @@ pub struct TargetView {
     pub ledger: Ledger,
 }
 
+impl TargetView {
+    /// Whether rows of this run are there, or may be.
+    pub fn holds_rows(&self) -> bool {
+        matches!(self.status, Status::Done | Status::Left)
+    }
+}
+
 /// What is done at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -251,6 +260,8 @@ pub enum Status {
     Skipped,
     /// The run stopped in it; what was written was taken back.
     Aborted,
+    /// The run stopped in it, and what was written is still there, or may be.
+    Left,
 }
 
 /// Why a plan can't be run.

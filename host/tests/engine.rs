@@ -463,3 +463,58 @@ fn a_source_that_can_not_be_opened_is_a_failure_with_its_own_words() {
         );
     }
 }
+
+#[test]
+fn a_split_that_is_missing_is_noticed_before_anything_is_written() {
+    let registry = milvusdm::registry::Registry::linked().unwrap();
+    let task = sinning("splits", "source", "loses its last split").to_string();
+    let task = milvusdm::task::Task::parse(&task, "task.yaml").unwrap();
+    let failure = milvusdm::plan::Plan::make(&task, &registry, &Control::new()).unwrap_err();
+    assert_eq!(failure.exit, 3);
+    let text = failure.error.to_string();
+    assert!(
+        text.contains("exactly 200 rows, but its splits have 100"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_would_do_nothing_is_refused() {
+    let mut task = one("nothing", &[10]);
+    task["select"] = json!({"exclude": ["*"]});
+    let report = run(&task);
+    assert_eq!(report.exit, 2);
+    let text = report.refusals[0].error.to_string();
+    assert!(text.contains("nothing is left to be moved"), "{text}");
+    let mut task = one("duplicates", &[10]);
+    task["convert"] = json!({"duplicates": "error"});
+    let report = run(&task);
+    assert_eq!(report.exit, 2);
+    let text = report.refusals[0].error.to_string();
+    assert!(text.contains("side by side"), "{text}");
+}
+
+#[test]
+fn datasets_that_can_not_share_a_target_are_shown_and_refused() {
+    let datasets = json!([{"name": "a", "splits": [3]}, {"name": "b", "splits": [4]}]);
+    let mut task = task("sharing", &datasets, &capabilities());
+    task["map"] = json!([{"from": "a", "to": "x"}, {"from": "b", "to": "x"}]);
+    task["source"]["sin"] = "dimensions differ".into();
+    let report = run(&task);
+    assert_eq!((report.exit, report.datasets.len()), (2, 2));
+    let text = report.refusals[0].error.to_string();
+    assert!(text.contains("differ in column `vector`"), "{text}");
+}
+
+#[test]
+fn what_can_not_be_taken_back_is_not_said_to_be() {
+    let lasting = json!({"transactional_publish": false});
+    let datasets = json!([{"name": "a", "splits": [100]}]);
+    let mut task = task("lasting", &datasets, &with(capabilities(), lasting));
+    task["sink"]["sin"] = "fails to write".into();
+    task["source"]["dim"] = 50_000.into();
+    task["memory"] = "16MiB".into();
+    let report = run(&task);
+    assert_eq!(report.targets[0].status, Status::Left);
+    assert!(report.ledger.written > 0, "rows that are there are counted");
+}

@@ -55,7 +55,8 @@ pub trait TargetWriter: Send + Sync {
     /// Writes the rows of a batch; each is written, or listed as rejected.
     ///
     /// # Errors
-    /// `Io`, `Remote`. Rows of a call that failed count as lost.
+    /// `Io`, `Remote`. Whether rows of a call that failed were written is then unknown, so the
+    /// host never repeats it: a sink that can try again safely does so itself, within the call.
     fn write(&self, at: WriteAt, batch: RecordBatch) -> Result<WriteAck>;
 
     /// Makes what was written so far durable.

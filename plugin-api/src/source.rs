@@ -122,7 +122,8 @@ pub struct Split {
 /// What the engine asks of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadRequest {
-    /// Rows of the split to pass over: those that an earlier run made durable.
+    /// Rows to pass over, of those that reading the split from its start would give (deleted and
+    /// skipped ones don't count): an earlier run made them durable.
     #[serde(default)]
     pub first_row: u64,
     /// Most bytes of a batch; a single row may be larger.

@@ -47,6 +47,11 @@ impl Receipt {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
             .map_err(|e| refused(&e))?;
+        // From here on the old one tells of another run, whatever becomes of this one.
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(refused(&e)),
+            _ => {}
+        }
         Ok(Self {
             path: path.to_owned(),
             beside,
@@ -84,11 +89,14 @@ mod tests {
         let path = folder.path().join("receipt.json");
         std::fs::write(&path, "old").unwrap();
         let receipt = Receipt::open(&path).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        assert!(
+            !path.exists(),
+            "an older one must not be taken for this run's"
+        );
         receipt.write("new").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         drop(Receipt::open(&path).unwrap());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn overdue(control: &Control, asked: Instant) -> Option<PendingCall> {
 fn leave(session: &Session, call: &PendingCall) -> ! {
     session.terminal.clear();
     let message = format!(
-        "the plugin `{}` has not come back from `{}` within {} s after it was asked to stop; nothing was finalised",
+        "the plugin `{}` has not come back from `{}` within {} s after it was asked to stop; the target that was being written is not finalised",
         call.plugin,
         call.entry,
         PATIENCE.as_secs()

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Cuts batches to the sink's ceiling: in bytes, and in rows where it has such a limit.
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
+use milvusdm_plugin_api::model::batch::bytes_of;
 
 use crate::plan::Limits;
-
-/// Bytes that the rows of a batch take, buffers shared with other rows not counted.
-pub(super) fn bytes_of(batch: &RecordBatch) -> u64 {
-    let sizes = batch.columns().iter().map(|column| {
-        let data = column.to_data();
-        data.get_slice_memory_size()
-            .unwrap_or_else(|_| column.get_array_memory_size()) as u64
-    });
-    sizes.fold(0, u64::saturating_add)
-}
 
 /// The batch in pieces of at most the ceiling each, in order; a row that is larger goes alone.
 pub(super) fn cut(batch: RecordBatch, limits: &Limits) -> Vec<(RecordBatch, u64)> {
@@ -41,7 +32,10 @@ fn cut_into(batch: RecordBatch, limits: &Limits, pieces: &mut Vec<(RecordBatch, 
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, StringArray};
+    use arrow_array::builder::{Int64Builder, ListBuilder};
+    use arrow_array::types::Float32Type;
+    use arrow_array::{ArrayRef, FixedSizeListArray, StringArray};
+    use arrow_schema::{DataType, Field};
     use arrow_select::concat::concat_batches;
     use milvusdm_plugin_api::model::Capabilities;
     use proptest::prelude::*;
@@ -55,6 +49,28 @@ mod tests {
             batch_rows,
             ..limits
         }
+    }
+
+    #[test]
+    fn rows_of_lists_weigh_what_is_theirs() {
+        let item = Field::new("item", DataType::Int64, false);
+        let mut lists = ListBuilder::new(Int64Builder::new()).with_field(item);
+        for row in 0..100 {
+            lists.append_value((0..100).map(|i| Some(row * i)));
+        }
+        let vectors = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
+            (0..100).map(|_| Some(vec![Some(1.0); 50])),
+            50,
+        );
+        let columns: [(&str, ArrayRef); 2] =
+            [("l", Arc::new(lists.finish())), ("v", Arc::new(vectors))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let whole = bytes_of(&batch);
+        assert!((100 * 1000..100 * 1020).contains(&whole), "{whole}");
+        let tenth = bytes_of(&batch.slice(45, 10));
+        assert!((10 * 1000..10 * 1020).contains(&tenth), "{tenth}");
+        let pieces = cut(batch, &limits(whole / 3, None));
+        assert_eq!(pieces.len(), 4);
     }
 
     proptest! {

@@ -20,7 +20,7 @@ use std::time::Instant;
 use milvusdm_plugin_api::{Error, ErrorKind};
 
 use crate::control::Control;
-use crate::failure::{self, DONE, Failure, INTERNAL, WITH_LOSSES};
+use crate::failure::{self, DONE, ENDPOINT, Failure, INTERNAL, REFUSED, WITH_LOSSES};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{RunReport, Status, TargetView};
@@ -68,8 +68,10 @@ pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
 
 fn take_outcome(view: &mut TargetView, outcome: &Outcome) {
     view.ledger = outcome.ledgers.iter().copied().sum();
-    view.status = if outcome.error.is_some() {
+    view.status = if outcome.error.is_some() && outcome.is_taken_back {
         Status::Aborted
+    } else if outcome.error.is_some() {
+        Status::Left
     } else {
         Status::Done
     };
@@ -89,7 +91,11 @@ fn exit_code(report: &RunReport, control: &Control) -> u8 {
         Some(error) if error.kind() == ErrorKind::Cancelled => {
             control.signal().map_or(INTERNAL, failure::of_signal)
         }
-        Some(error) => Failure::endpoint(error.clone()).exit,
+        Some(error) => match Failure::endpoint(error.clone()).exit {
+            // That code says that nothing was written.
+            REFUSED if report.targets.iter().any(TargetView::holds_rows) => ENDPOINT,
+            exit => exit,
+        },
         None if !report.targets.iter().all(|view| view.ledger.is_balanced()) => INTERNAL,
         None if report.ledger.has_losses() => WITH_LOSSES,
         None => DONE,

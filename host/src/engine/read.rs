@@ -78,7 +78,9 @@ impl SplitRead<'_> {
             self.send(batch, held)?;
         }
         let account = reader.account()?;
-        self.transfer.tally.account(self.position, &account);
+        self.transfer
+            .tally
+            .account(self.position, self.given, &account);
         let mut ledger = Ledger {
             written: self.given,
             ..Ledger::of(self.job.split.found)

@@ -19,6 +19,8 @@ pub(super) struct Tally(Mutex<Counts>);
 pub(super) struct Counts {
     /// One account a split.
     pub splits: Vec<Ledger>,
+    /// Rows that reading each split gave.
+    given: Vec<u64>,
     /// The first rows that were rejected.
     pub rejected: Vec<RejectedRow>,
     /// What readers say of rows that they left out.
@@ -42,10 +44,27 @@ pub(super) struct Origin<'a> {
     pub first_row: u64,
 }
 
+impl Counts {
+    /// The accounts as they have to add up: where the source does not tell what it has, all that
+    /// was given must have been written, or have a reason not to be.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = Ledger> {
+        self.splits.iter().zip(&self.given).map(|(ledger, given)| {
+            let left_out = [ledger.deleted, ledger.skipped, ledger.lost];
+            let all = left_out.into_iter().fold(*given, u64::saturating_add);
+            Ledger {
+                found: Some(ledger.found.unwrap_or(all)),
+                ..*ledger
+            }
+        })
+    }
+}
+
 impl Tally {
     pub(super) fn new(found: impl Iterator<Item = Option<u64>>) -> Self {
+        let splits: Vec<Ledger> = found.map(Ledger::of).collect();
         Self(Mutex::new(Counts {
-            splits: found.map(Ledger::of).collect(),
+            given: vec![0; splits.len()],
+            splits,
             rejected: Vec::new(),
             notices: Vec::new(),
             bytes: 0,
@@ -80,9 +99,12 @@ impl Tally {
             }));
     }
 
-    /// What a reader says at the end of its split.
-    pub(super) fn account(&self, position: usize, account: &ReadAccount) {
+    /// What a reader gave, and what it says at the end of its split.
+    pub(super) fn account(&self, position: usize, given: u64, account: &ReadAccount) {
         let mut counts = self.lock();
+        if let Some(count) = counts.given.get_mut(position) {
+            *count = given;
+        }
         if let Some(ledger) = counts.splits.get_mut(position) {
             ledger.take_account(account);
         }

@@ -50,6 +50,8 @@ pub(super) struct Outcome {
     pub(super) bytes: u64,
     /// What the sink says at the end.
     pub(super) finished: Option<FinishAck>,
+    /// Of a target that failed: nothing of this run is left there.
+    pub(super) is_taken_back: bool,
     pub(super) error: Option<Error>,
 }
 
@@ -91,7 +93,7 @@ impl<'a> Transfer<'a> {
             Ok(writer) => writer,
             Err(error) => {
                 self.tally.failed(error);
-                return self.outcome(None);
+                return self.outcome(None, true);
             }
         };
         std::thread::scope(|scope| self.move_rows(scope, &writer));
@@ -102,11 +104,9 @@ impl<'a> Transfer<'a> {
             }
             None => self.finish(&writer),
         };
-        if finished.is_none() {
-            self.take_back(&writer);
-        }
+        let is_taken_back = finished.is_none() && self.take_back(&writer);
         drop(writer);
-        self.outcome(finished)
+        self.outcome(finished, is_taken_back)
     }
 
     fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
@@ -179,10 +179,10 @@ impl<'a> Transfer<'a> {
             if counts.error.is_some() {
                 return counts.error.clone();
             }
-            let mut accounts = self.jobs.iter().zip(&counts.splits);
+            let mut accounts = self.jobs.iter().zip(counts.accounts());
             let (job, ledger) = accounts.find(|(_, ledger)| !ledger.is_balanced())?;
             Some(
-                unbalanced(&format!("`{}`", job.dataset_name), ledger)
+                unbalanced(&format!("`{}`", job.dataset_name), &ledger)
                     .with("split", &job.split.id)
                     .help("the reader or the writer miscounts: nothing was finished"),
             )
@@ -215,22 +215,26 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn take_back(&self, writer: &Writer) {
+    /// Takes the target back; whether nothing of this run is left there.
+    fn take_back(&self, writer: &Writer) -> bool {
         if let Err(error) = writer.abort() {
             let message = format!("taking back what was written failed: {error}");
             tracing::warn!(into = %self.target.name(), "{message}.");
             self.tally.notice(message);
+            return false;
         }
+        let has_written = |counts: &Counts| counts.splits.iter().any(|split| split.written > 0);
+        self.plan.capabilities.transactional_publish || !self.tally.with(has_written)
     }
 
-    fn outcome(self, finished: Option<FinishAck>) -> Outcome {
-        let is_taken_back = finished.is_none() && self.plan.capabilities.transactional_publish;
+    fn outcome(self, finished: Option<FinishAck>, is_taken_back: bool) -> Outcome {
         let Counts {
             splits,
             rejected,
             notices,
             bytes,
             error,
+            ..
         } = self.tally.into_inner();
         let mut ledgers = vec![Ledger::of(Some(0)); self.target.parts.len()];
         for (job, mut ledger) in self.jobs.iter().zip(splits) {
@@ -247,6 +251,7 @@ impl<'a> Transfer<'a> {
             notices,
             bytes,
             finished,
+            is_taken_back,
             error,
         }
     }

@@ -84,28 +84,17 @@ impl Plan {
         };
         let mut refusals = Refusals::default();
         let selected = plan.select(task, &mut refusals).map_err(of_source)?;
-        let mut parts = Vec::with_capacity(selected.len());
-        for dataset in selected {
-            control.check().map_err(Failure::endpoint)?;
-            let splits = plan.source.splits(&dataset).map_err(of_source)?;
-            match Recipe::decide(&dataset, &plan.capabilities, &task.conversions) {
-                Ok(recipe) => parts.push(Part {
-                    dataset,
-                    splits,
-                    recipe,
-                }),
-                Err(errors) => plan.refuse_dataset(&dataset, &splits, errors, &mut refusals),
-            }
-        }
-        let held = parts
-            .iter()
-            .flat_map(|part| &part.splits)
-            .map(|split| split.held_bytes);
-        match plan.limits.with_held(held.clone().max().unwrap_or(0)) {
+        refusals.duplicates(task, &plan.capabilities);
+        let parts = plan
+            .parts(selected, task, control, &mut refusals)
+            .map_err(of_source)?;
+        let splits = parts.iter().flat_map(|part| &part.splits);
+        let held = splits.map(|split| split.held_bytes).max().unwrap_or(0);
+        match plan.limits.with_held(held) {
             Ok(limits) => plan.limits = limits,
-            Err(least) => refusals.too_little_memory(held.max().unwrap_or(0), task, least),
+            Err(least) => refusals.too_little_memory(held, task, least),
         }
-        plan.targets = target::group(parts, task, &mut refusals);
+        plan.targets = plan.group(parts, task, &mut refusals);
         plan.notices.extend(
             target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,
         );
@@ -130,7 +119,49 @@ impl Plan {
             refusals.task(task.locate_pointer(&unmatched.pointer, unmatched.error));
         }
         refusals.unknown_columns(task, &selected);
+        if selected.is_empty() && !all.is_empty() {
+            refusals.nothing_selected(task);
+        }
         Ok(selected)
+    }
+
+    /// The datasets with their splits and conversions; those that have no way are refused.
+    fn parts(
+        &mut self,
+        selected: Vec<Dataset>,
+        task: &Task,
+        control: &Control,
+        refusals: &mut Refusals,
+    ) -> Result<Vec<Part>, Error> {
+        let mut parts = Vec::with_capacity(selected.len());
+        for dataset in selected {
+            control.check()?;
+            let splits = self.source.splits(&dataset)?;
+            check_count(&dataset, &splits)?;
+            match Recipe::decide(&dataset, &self.capabilities, &task.conversions) {
+                Ok(recipe) => parts.push(Part {
+                    dataset,
+                    splits,
+                    recipe,
+                }),
+                Err(errors) => self.refuse_dataset(&dataset, &splits, errors, refusals),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The targets; a dataset that fits into none is refused.
+    fn group(
+        &mut self,
+        parts: Vec<Part>,
+        task: &Task,
+        refusals: &mut Refusals,
+    ) -> Vec<PlannedTarget> {
+        let (targets, refused) = target::group(parts, task);
+        for (part, error) in refused {
+            self.refuse_dataset(&part.dataset, &part.splits, vec![error], refusals);
+        }
+        targets
     }
 
     fn refuse_dataset(
@@ -229,6 +260,26 @@ fn entry<'a>(task: &Task, registry: &'a Registry, side: Side) -> Result<&'a Entr
     task.check_options(side, &entry.info)
         .map_err(Failure::task)?;
     Ok(entry)
+}
+
+/// A dataset's own count and its splits must agree: a split that is missing would be lost in
+/// silence.
+fn check_count(dataset: &Dataset, splits: &[Split]) -> Result<(), Error> {
+    let live = splits
+        .iter()
+        .try_fold(0u64, |sum, split| sum.checked_add(split.live?));
+    match (dataset.descriptor.rows, live) {
+        (Some(rows), Some(live)) if rows.exact && rows.value != live => Err(Error::new(
+            ErrorKind::Plugin,
+            format!(
+                "`{}` is said to have exactly {} rows, but its splits have {live}",
+                dataset.descriptor.full_name(),
+                rows.value
+            ),
+        )
+        .help("the source changed while it was looked at, or its plugin miscounts")),
+        _ => Ok(()),
+    }
 }
 
 /// A dataset's name as selections and mappings see it: the default partition has none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Collects what stands in the way of a plan, each with the exit code that it leads to.
 
+use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::{Dataset, Error, ErrorKind};
 
 use crate::failure::{ENDPOINT, Failure, REFUSED};
@@ -29,6 +30,29 @@ impl Refusals {
             _ => Failure::endpoint(error.clone()).exit,
         };
         self.push(about, error, exit);
+    }
+
+    /// `exclude` takes away all that there is; `include` says so itself.
+    pub(super) fn nothing_selected(&mut self, task: &Task) {
+        if self.0.is_empty() {
+            let error = Error::new(ErrorKind::Config, "nothing is left to be moved")
+                .help("`milvusdm inspect` lists what is there");
+            self.task(task.locate_pointer("/select/exclude", error));
+        }
+    }
+
+    /// What `convert.duplicates` asks for, where nothing would be done about it.
+    pub(super) fn duplicates(&mut self, task: &Task, sink: &Capabilities) {
+        if task.conversions.duplicates.is_none() {
+            return;
+        }
+        let message = if sink.unique_ids {
+            "this version can't find rows of equal ids"
+        } else {
+            "this sink keeps rows of equal ids side by side, so that nothing would be done about them"
+        };
+        let error = Error::new(ErrorKind::Config, message).help("leave `duplicates` out");
+        self.task(task.locate_pointer("/convert/duplicates", error));
     }
 
     /// Reading takes more than the task's memory.

@@ -159,7 +159,10 @@ impl PlannedTarget {
 }
 
 /// Puts datasets together that the task's `map` sends to one target, in plan order.
-pub(super) fn group(parts: Vec<Part>, task: &Task, refusals: &mut Refusals) -> Vec<PlannedTarget> {
+///
+/// Gives those that fit into no target too, each with the reason.
+pub(super) fn group(parts: Vec<Part>, task: &Task) -> (Vec<PlannedTarget>, Vec<(Part, Error)>) {
+    let mut refused = Vec::new();
     let mut groups: Vec<(TargetName, Vec<Part>)> = Vec::new();
     let mut positions = std::collections::HashMap::new();
     for part in parts {
@@ -167,14 +170,9 @@ pub(super) fn group(parts: Vec<Part>, task: &Task, refusals: &mut Refusals) -> V
         let target = match task.mapping.target(collection, partition) {
             Ok(target) => target,
             Err(error) => {
-                let pointer = task
-                    .mapping
-                    .rule_pointer(collection, partition)
-                    .unwrap_or("/map");
-                refusals.about(
-                    &part.dataset.descriptor.full_name(),
-                    task.locate_pointer(pointer, error),
-                );
+                let pointer = task.mapping.rule_pointer(collection, partition);
+                let error = task.locate_pointer(pointer.unwrap_or("/map"), error);
+                refused.push((part, error));
                 continue;
             }
         };
@@ -186,14 +184,15 @@ pub(super) fn group(parts: Vec<Part>, task: &Task, refusals: &mut Refusals) -> V
                 .map_or(Ok(()), |first| fits_together(first, &part))
             {
                 Ok(()) => group.push(part),
-                Err(error) => refusals.about(&part.dataset.descriptor.full_name(), error),
+                Err(error) => refused.push((part, error)),
             },
         }
     }
-    groups
+    let targets = groups
         .into_iter()
         .filter_map(|(name, parts)| PlannedTarget::new(&name, parts, task.mode))
-        .collect()
+        .collect();
+    (targets, refused)
 }
 
 /// Rows of one target have the same columns, whatever dataset they come from.

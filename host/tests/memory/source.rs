@@ -58,8 +58,9 @@ pub fn value_of(dataset: usize, split: usize, row: u64) -> i64 {
 }
 
 impl MemorySource {
-    fn schema(&self) -> SchemaRef {
+    fn schema(&self, dataset: &DatasetOptions) -> SchemaRef {
         let o = &self.options;
+        let differs = o.sin == "dimensions differ" && dataset.name == "b";
         let elem = if o.elem == "f64" {
             Elem::F64
         } else {
@@ -75,7 +76,7 @@ impl MemorySource {
         builder = builder
             .vector(
                 "vector",
-                &VectorType::dense(elem, o.dim.max(1)).with_metric(Some("l2")),
+                &VectorType::dense(elem, o.dim.max(1) + u32::from(differs)).with_metric(Some("l2")),
             )
             .unwrap();
         for (name, kind) in &o.columns {
@@ -124,7 +125,7 @@ impl Source for MemorySource {
             };
             Dataset {
                 key: d.name.clone(),
-                schema: self.schema(),
+                schema: self.schema(d),
                 descriptor: Descriptor {
                     system: "memory".into(),
                     collection: collection.into(),
@@ -147,10 +148,15 @@ impl Source for MemorySource {
     fn splits(&self, key: &str) -> Result<Vec<Split>> {
         let known = !self.options.counts_unknown;
         let (_, dataset) = self.find(key)?;
+        let kept = match self.options.sin.as_str() {
+            "loses its last split" => dataset.splits.len() - 1,
+            _ => dataset.splits.len(),
+        };
         Ok(dataset
             .splits
             .iter()
             .enumerate()
+            .take(kept)
             .map(|(i, rows)| Split {
                 id: format!("split-{i}"),
                 found: known.then_some(rows + self.options.deleted),
@@ -173,7 +179,7 @@ impl Source for MemorySource {
         Ok(Box::new(Reader {
             options: self.options.clone(),
             services: self.services.clone(),
-            schema: self.schema(),
+            schema: self.schema(dataset),
             dataset: number,
             split: position,
             next: request.first_row,

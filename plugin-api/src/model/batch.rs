@@ -280,6 +280,50 @@ fn used_range(list: &ListArray) -> Range<usize> {
     }
 }
 
+/// Bytes that the rows of a batch take, whatever else its buffers hold.
+pub fn bytes_of(batch: &RecordBatch) -> u64 {
+    let columns = batch.columns().iter();
+    columns
+        .map(|column| array_bytes(column.as_ref()))
+        .fold(0, u64::saturating_add)
+}
+
+/// Of a sliced list only the elements that its rows refer to; arrow-data counts all of them.
+fn array_bytes(array: &dyn Array) -> u64 {
+    let rows = array.len() as u64;
+    let validity = if array.nulls().is_some() {
+        rows.div_ceil(8)
+    } else {
+        0
+    };
+    let values = match array.data_type() {
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let offsets = list.value_offsets();
+            let (first, last) = (offsets.first(), offsets.last());
+            let (first, last) = (*first.unwrap_or(&0) as usize, *last.unwrap_or(&0) as usize);
+            let elements = list.values().slice(first, last.saturating_sub(first));
+            (rows + 1)
+                .saturating_mul(4)
+                .saturating_add(array_bytes(elements.as_ref()))
+        }
+        DataType::Struct(_) => {
+            let children = array.as_struct().columns().iter();
+            children
+                .map(|child| array_bytes(child.as_ref()))
+                .fold(0, u64::saturating_add)
+        }
+        // Slicing one slices its elements.
+        DataType::FixedSizeList(..) => array_bytes(array.as_fixed_size_list().values().as_ref()),
+        _ => {
+            let data = array.to_data();
+            let bytes = data.get_slice_memory_size();
+            return bytes.unwrap_or_else(|_| array.get_array_memory_size()) as u64;
+        }
+    };
+    values.saturating_add(validity)
+}
+
 /// Refuses a batch whose children or buffers pass the ceilings of the data model.
 ///
 /// # Errors

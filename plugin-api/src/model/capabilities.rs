@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a sink can take; the engine refuses, converts and cuts by it (data model 5.9).
+//! What a sink can take (data model 5.9).
+//!
+//! The host refuses and converts by `id_types`, `id_policy`, `vectors` (kind, element, dimension,
+//! count, `nullable`), `scalar_types`, `nullable` and `dynamic`, cuts by `max_request_bytes` and
+//! `max_request_rows`, and orders writes by `ordered_append`, `addressed_writes` and
+//! `parallel_writers`. What depends on values or names (`finite_only`, `zero_ok`,
+//! `max_string_bytes`, `name_pattern`, `partitions`, `metrics`, …) the sink itself refuses, in
+//! `check` or row by row; it is declared so that people and later hosts can know.
 //!
 //! Crosses as JSON. Whatever is absent means the careful value.
 

@@ -29,6 +29,9 @@ pub enum IdPolicy {
     /// The dataset has none.
     #[default]
     None,
+    /// Something that a later version knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Whether no id occurs twice.
@@ -81,10 +84,13 @@ pub struct IndexDefinition {
     #[serde(default)]
     pub name: String,
     /// The column it is built on.
+    #[serde(default)]
     pub field: String,
     /// `flat`, `ivf`, `hnsw`, …, `other`.
+    #[serde(default = "other")]
     pub family: String,
     /// `none`, `sq8`, `pq`, …
+    #[serde(default = "other")]
     pub quantizer: String,
     /// Canonical metric, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +107,10 @@ pub struct IndexDefinition {
     /// Members of a later version.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+fn other() -> String {
+    "other".to_owned()
 }
 
 /// What a dataset is apart from its columns (data model 5.7).
@@ -181,6 +191,15 @@ mod tests {
         assert_eq!(descriptor.id.unique, Unique::No);
         let sent: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_value(&descriptor).unwrap(), sent);
+    }
+
+    #[test]
+    fn what_a_later_version_says_or_leaves_out_does_not_break_the_list() {
+        let text =
+            r#"{"system":"x","collection":"c","id":{"policy":"rented"},"indexes":[{"name":"i"}]}"#;
+        let descriptor: Descriptor = serde_json::from_str(text).unwrap();
+        assert_eq!(descriptor.id.policy, IdPolicy::Unknown);
+        assert_eq!(descriptor.indexes[0].family, "other");
     }
 
     #[test]

@@ -15,16 +15,6 @@ pub(super) fn count(batches: &[RecordBatch]) -> u64 {
     batches.iter().map(|b| b.num_rows() as u64).sum()
 }
 
-/// Bytes of a batch, those of buffers shared with other rows not counted.
-pub(super) fn bytes_of(batch: &RecordBatch) -> u64 {
-    let sizes = batch.columns().iter().map(|column| {
-        let data = column.to_data();
-        data.get_slice_memory_size()
-            .unwrap_or_else(|_| column.get_array_memory_size()) as u64
-    });
-    sizes.fold(0, u64::saturating_add)
-}
-
 /// Fails unless `found` is `wanted` without its first `skip` rows.
 pub(super) fn same(wanted: &[RecordBatch], skip: u64, found: &[RecordBatch]) -> Checked {
     let left = count(wanted).saturating_sub(skip);

@@ -60,9 +60,14 @@ pub(in crate::cli) fn verdict(report: &RunReport) -> String {
     }
     if report.error.is_some() {
         let moved = text::counted(report.ledger.written, "row was", "rows were");
-        return format!(
-            "Not finished: {moved} written before the run stopped; targets that are not `done` were taken back."
-        );
+        let left = report.targets.iter().any(|t| t.status == Status::Left);
+        let rest = match left {
+            true => {
+                "what was written to the target that is `left` may still be there, the others were taken back"
+            }
+            false => "targets that are not `done` were taken back",
+        };
+        return format!("Not finished: {moved} written before the run stopped; {rest}.");
     }
     let unbalanced = unbalanced(report);
     if let Some(first) = unbalanced.first() {

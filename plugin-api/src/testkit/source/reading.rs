@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Cases for what reading gives: every row once, the same whatever way it is asked for.
 
+use crate::model::batch::bytes_of;
 use arrow_array::RecordBatch;
 
 use super::{Asked, Checked};
@@ -150,7 +151,7 @@ fn keeps_ceilings(asked: &Asked) -> Checked {
                     most_rows.is_none_or(|most| rows <= most),
                     "a batch of {rows} rows, at most {most_rows:?} were asked for"
                 );
-                let bytes = rows::bytes_of(&batch);
+                let bytes = bytes_of(&batch);
                 ensure!(
                     rows <= 1 || bytes <= most_bytes,
                     "a batch of {bytes} bytes in {rows} rows, at most {most_bytes} were asked for"
