@@ -48,7 +48,7 @@ impl DirectFile {
     /// # Errors
     /// `Io`, also where the disk is too full.
     pub fn create(partial: &Partial, plan: &FilePlan, rows: u64) -> Result<Self> {
-        let file = NewFile::create(partial.hand_over()?, &plan.attributes())?;
+        let file = partial.hand_over(|path| NewFile::create(path, &plan.attributes()))?;
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
             let dataset = &column.dataset;

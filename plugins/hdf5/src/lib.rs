@@ -12,6 +12,7 @@ mod contents;
 mod convert;
 mod direct;
 mod finish;
+mod folders;
 mod growing;
 mod h5;
 mod inspect;

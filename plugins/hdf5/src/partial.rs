@@ -3,93 +3,25 @@
 //!
 //! Its name (`.a.h5.Xy12Zw34.partial`) can't be taken for a result. It is locked as long as it
 //! is written, so that a later run tells one that was left behind by a killed run, which it
-//! removes, from one that is being written, which makes it stop.
+//! removes, from one that is being written, which makes it stop. The library opens files by
+//! their path, so a path that another run took and the library made anew is told by its inode.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use tempfile::NamedTempFile;
+
+use crate::folders::{Folder, Folders, or_here};
 
 const SUFFIX: &str = ".partial";
 const RANDOM_BYTES: usize = 8;
 /// Longest name that is repeated in a partial's.
 const MAX_NAME_BYTES: usize = 200;
-
-/// The folders that a run made, to be taken back if they stay empty.
-#[derive(Debug, Default)]
-pub struct Folders {
-    made: Mutex<Vec<PathBuf>>,
-}
-
-impl Folders {
-    /// Also keeps a folder from being taken back while a file is being made in it.
-    fn lock(&self) -> MutexGuard<'_, Vec<PathBuf>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn make(made: &mut Vec<PathBuf>, folder: &Path) -> Result<()> {
-        let mut missing = Vec::new();
-        for ancestor in folder.ancestors() {
-            if ancestor.as_os_str().is_empty() || ancestor.is_dir() {
-                break;
-            }
-            missing.push(ancestor);
-        }
-        for folder in missing.into_iter().rev() {
-            match fs::create_dir(folder) {
-                Ok(()) => made.push(folder.to_owned()),
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() => {}
-                Err(e) => {
-                    return Err(Error::io("creating a folder", &e).with("folder", folder.display()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn sweep(made: &mut Vec<PathBuf>) {
-        // The deepest were made last; one that holds something stays.
-        let mut left: Vec<PathBuf> = Vec::new();
-        while let Some(folder) = made.pop() {
-            if fs::remove_dir(&folder).is_err() && folder.is_dir() {
-                left.push(folder);
-            }
-        }
-        left.reverse();
-        *made = left;
-    }
-
-    /// Makes the entries of `folder`, and of the folders that were made above it, durable.
-    fn sync(&self, folder: &Path) -> Result<()> {
-        let made = self.lock().clone();
-        let above = made
-            .iter()
-            .filter(|made| folder.starts_with(made))
-            .filter_map(|made| made.parent());
-        for folder in above.chain([folder]) {
-            let folder = or_here(folder);
-            File::open(folder)
-                .and_then(|handle| handle.sync_all())
-                .map_err(|e| {
-                    Error::io("making a folder durable", &e).with("folder", folder.display())
-                })?;
-        }
-        Ok(())
-    }
-}
-
-/// The empty path is the working folder.
-fn or_here(folder: &Path) -> &Path {
-    if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    }
-}
 
 /// A target in the making; dropped without [`publish`](Self::publish) it leaves nothing.
 #[derive(Debug)]
@@ -98,6 +30,8 @@ pub struct Partial {
     temp: Option<NamedTempFile>,
     target: PathBuf,
     folders: Arc<Folders>,
+    /// What has to be made durable once the file is in its place.
+    unsynced: Vec<Folder>,
 }
 
 impl Partial {
@@ -124,13 +58,14 @@ impl Partial {
                 })?;
             lock(temp.as_file(), target)?;
             remove_leftovers(folder, &prefix, temp.path(), target)?;
-            Ok(temp)
+            Ok((temp, Folders::open(made, folder)?))
         };
-        let temp = create(&mut made).inspect_err(|_| Folders::sweep(&mut made))?;
+        let (temp, unsynced) = create(&mut made).inspect_err(|_| Folders::sweep(&mut made))?;
         Ok(Self {
             temp: Some(temp),
             target: target.to_owned(),
             folders: Arc::clone(folders),
+            unsynced,
         })
     }
 
@@ -156,22 +91,68 @@ impl Partial {
         Ok(self.temp()?.as_file())
     }
 
-    /// Lets the library have the file, which marks it as being written while it has it open.
+    /// Lets the library `make` the file anew at its path; it locks the file as long as it has it
+    /// open, for which this lock has to go.
     ///
     /// # Errors
-    /// `Internal` once it was published.
-    pub fn hand_over(&self) -> Result<&Path> {
+    /// What `make` answers; `Exists` if another run took the file away between the two locks.
+    pub fn hand_over<T>(&self, make: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         // A file system without locks has nothing to give back.
         let _ = self.file()?.unlock();
-        self.path()
+        let made = make(self.path()?)?;
+        self.check_place()?;
+        Ok(made)
+    }
+
+    /// Locks the file again, now that the library has closed it; it may still open it to read.
+    ///
+    /// # Errors
+    /// `Exists` if another run took the file away before it was locked.
+    pub fn take_back(&self) -> Result<()> {
+        for wait_ms in [1, 10, 50, 200] {
+            match self.file()?.try_lock_shared() {
+                // Another run that found it unlocked, or a process that is being started and
+                // holds this one's locks for a moment.
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(Duration::from_millis(wait_ms));
+                }
+                // A file system without locks.
+                Ok(()) | Err(TryLockError::Error(_)) => break,
+            }
+        }
+        self.check_place()
+    }
+
+    /// The file at the path is the open one.
+    fn check_place(&self) -> Result<()> {
+        let looking = |e: &std::io::Error| {
+            Error::io("looking at the file that is written", e)
+                .with("target", self.target.display())
+        };
+        let own = self.file()?.metadata().map_err(|e| looking(&e))?;
+        match fs::symlink_metadata(self.path()?) {
+            Ok(now) if (now.dev(), now.ino()) == (own.dev(), own.ino()) => Ok(()),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(looking(&e)),
+            _ => Err(
+                Error::new(ErrorKind::Exists, "another run took this file away")
+                    .with("target", self.target.display())
+                    .with("file", self.path()?.display())
+                    .help("let one run at a time write a target, then run again"),
+            ),
+        }
     }
 
     /// Puts the file in its target's place and makes that durable; its content has to be
     /// durable already. `replaces`: over the file that is there, keeping its permissions.
     ///
+    /// Once it is in its place nothing takes it back: what keeps that from being durable is the
+    /// answer, no error.
+    ///
     /// # Errors
-    /// `Exists` if there is a file that must not be replaced, `Denied`, `Io`.
-    pub fn publish(mut self, replaces: bool) -> Result<()> {
+    /// `Exists` if there is a file that must not be replaced, or another run took this one away;
+    /// `Denied`, `Io`.
+    pub fn publish(mut self, replaces: bool) -> Result<Option<Error>> {
+        self.check_place()?;
         let failed = |e: &std::io::Error| {
             Error::io("putting the file in its place", e).with("target", self.target.display())
         };
@@ -201,8 +182,10 @@ impl Partial {
                 _ => error,
             });
         }
-        self.folders
-            .sync(self.target.parent().unwrap_or(Path::new("")))
+        let synced = self.unsynced.iter().try_for_each(Folder::sync);
+        Ok(synced
+            .err()
+            .map(|e| e.with("target", self.target.display())))
     }
 }
 
@@ -268,7 +251,10 @@ fn remove_leftovers(folder: &Path, prefix: &str, own: &Path, target: &Path) -> R
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(in_use(target));
         }
-        fs::remove_file(entry.path()).map_err(|e| failed(&e))?;
+        match fs::remove_file(entry.path()) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(&e)),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -350,6 +336,57 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"");
         let mode = fs::metadata(&target).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    fn taken_away(error: &Error) {
+        assert_eq!(error.kind(), ErrorKind::Exists, "{error}");
+        assert!(error.message().contains("took this file away"), "{error}");
+    }
+
+    /// Rows would go to a file without a name, and the one that the library made be published.
+    #[test]
+    fn a_file_that_another_run_takes_away_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("c.h5");
+        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let take = |path: &Path| fs::remove_file(path).unwrap();
+        let made = partial.hand_over(|path| {
+            take(path);
+            fs::write(path, "anew").unwrap();
+            Ok(())
+        });
+        taken_away(&made.unwrap_err());
+        drop(partial);
+        assert_eq!(names(folder.path()), [""; 0]);
+        for is_made_anew in [false, true] {
+            let partial = Partial::create(&Arc::default(), &target).unwrap();
+            partial.hand_over(|_| Ok(())).unwrap();
+            take(partial.path().unwrap());
+            if is_made_anew {
+                fs::write(partial.path().unwrap(), "anew").unwrap();
+            }
+            taken_away(&partial.take_back().unwrap_err());
+            taken_away(&partial.publish(false).unwrap_err());
+            assert_eq!(names(folder.path()), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_was_published_stays_though_its_folder_can_not_be_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("c.h5");
+        let mut partial = Partial::create(&Arc::default(), &target).unwrap();
+        // Its kind can't be made durable.
+        let handle = File::open("/dev/null").unwrap();
+        partial.unsynced.push(Folder {
+            path: "/no".into(),
+            handle,
+        });
+        let error = partial.publish(false).unwrap().unwrap();
+        assert!(error.to_string().contains("folder: /no"), "{error}");
+        assert_eq!(names(folder.path()), ["c.h5"]);
+        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        assert!(partial.publish(true).unwrap().is_none());
     }
 
     #[test]

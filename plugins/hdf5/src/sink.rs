@@ -14,8 +14,9 @@ use milvusdm_plugin_api::{
 };
 
 use crate::append::{self, Existing};
+use crate::folders::Folders;
 use crate::options::SinkOptions;
-use crate::partial::{Folders, Partial};
+use crate::partial::Partial;
 use crate::plan::{self, FilePlan};
 use crate::target::{self, Layout};
 use crate::writer::{Hdf5Writer, NewTarget};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use milvusdm_plugin_api::{
-    Error, ErrorKind, FinishAck, Mode, Result, Services, TargetWriter, WriteAck, WriteAt,
+    Error, ErrorKind, FinishAck, LogLevel, Mode, Result, Services, TargetWriter, WriteAck, WriteAt,
 };
 
 use crate::append::Existing;
@@ -261,11 +261,16 @@ impl OpenTarget {
         if let Some(existing) = &existing {
             existing.check_unchanged(&target.path)?;
         }
-        partial.publish(match target.mode {
+        let unsure = partial.publish(match target.mode {
             Mode::Fail | Mode::Skip => false,
             Mode::Append => existing.is_some(),
             Mode::Overwrite => true,
         })?;
+        if let Some(error) = unsure {
+            let message =
+                format!("The file is in its place, but a power cut could undo that: {error}.");
+            services.log(LogLevel::Warn, &message);
+        }
         let before = existing.as_ref().map_or(0, Existing::rows);
         Ok(FinishAck {
             rows_added: Some(total.saturating_sub(before)),
