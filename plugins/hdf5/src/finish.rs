@@ -46,6 +46,7 @@ impl Closing<'_> {
         }
         let counted = file.count()?;
         file.close()?;
+        self.partial.take_back()?;
         room::give_back(self.partial.file()?)?;
         let bytes = sync(self.partial)?;
         Ok((self.read_back(counted)?, bytes))

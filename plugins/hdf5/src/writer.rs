@@ -294,3 +294,66 @@ fn named(error: Error, path: &Path) -> Error {
         None => error.with("target", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{FixedSizeBinaryArray, RecordBatch};
+    use milvusdm_plugin_api::model::{BitOrder, SchemaBuilder, VectorType};
+    use milvusdm_plugin_api::{HostCalls, TargetSpec};
+
+    use super::*;
+
+    /// Begins another run on the same target whenever this one asks whether to stop.
+    struct OtherRun {
+        target: PathBuf,
+        began: Mutex<Vec<bool>>,
+    }
+
+    impl HostCalls for OtherRun {
+        fn log(&self, _: LogLevel, message: &str) {
+            panic!("{message}");
+        }
+        fn progress(&self, _: &str, _: u64, _: u64) {}
+        fn is_cancelled(&self) -> bool {
+            let other = Partial::create(&Arc::default(), &self.target);
+            self.began.lock().unwrap().push(other.is_ok());
+            false
+        }
+        fn mask_secret(&self, _: &str) {}
+    }
+
+    #[test]
+    fn no_other_run_takes_the_file_from_its_making_to_its_place() {
+        let vector = VectorType::binary(8, BitOrder::Msb);
+        let schema = SchemaBuilder::new().vector("v", &vector).unwrap();
+        let schema = schema.finish().unwrap();
+        for rows in [Some(3), None] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.h5");
+            let other = Arc::new(OtherRun {
+                target: path.clone(),
+                began: Mutex::default(),
+            });
+            let options = SinkOptions::at("a.h5");
+            let target = NewTarget {
+                plan: FilePlan::of(&schema, &TargetSpec::default(), &options).unwrap(),
+                options,
+                path: path.clone(),
+                mode: Mode::Fail,
+                rows,
+            };
+            let partial = Partial::create(&Arc::default(), &path).unwrap();
+            let services = Services::new(other.clone());
+            let writer = Hdf5Writer::create(target, None, partial, services).unwrap();
+            let bytes = FixedSizeBinaryArray::new(1, vec![1u8, 2, 3].into(), None);
+            let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(bytes)]).unwrap();
+            writer.write(WriteAt { split: 0, row: 0 }, batch).unwrap();
+            assert_eq!(writer.finish().unwrap().rows_total, Some(3));
+            // Writing, finishing, and just before the file is put in its place.
+            assert_eq!(*other.began.lock().unwrap(), [false; 3]);
+            assert!(path.exists());
+        }
+    }
+}
