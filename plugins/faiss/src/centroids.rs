@@ -7,6 +7,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use crate::decode::{AdditiveDecoder, Packing, ProductDecoder};
 use crate::decoder::{Decoder, Tables};
+use crate::format::cursor::damaged;
 use crate::format::{Body, Combined, Node, ReadAt};
 use crate::layout::{Layout, Storage};
 use crate::options::Space;
@@ -41,6 +42,25 @@ struct Stored {
     decoder: Decoder,
     codes: Vec<u8>,
     ids: Vec<i64>,
+}
+
+/// Refuses a coarse quantizer that was not trained: nothing in it was checked, and lists have
+/// no differences to what it would give.
+///
+/// # Errors
+/// `Format` for such a one.
+pub fn check(quantizer: &Node) -> Result<()> {
+    // One that is not in the file has no header, and is refused when it is looked for.
+    if quantizer.header.is_trained || matches!(quantizer.body, Body::Null) {
+        return Ok(());
+    }
+    Err(damaged(
+        quantizer.at,
+        format!(
+            "the centroids of the lists can't be had: the {} says that it was not trained, but the lists hold vectors",
+            quantizer.nested()
+        ),
+    ))
 }
 
 impl Centroids {

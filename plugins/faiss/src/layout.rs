@@ -9,6 +9,7 @@ use std::sync::Arc;
 use milvusdm_plugin_api::model::{BitOrder, Elem, VectorType};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
+use crate::centroids;
 use crate::decode::{Inverse, Packing};
 use crate::format::cursor::damaged;
 use crate::format::invlists::{ListTable, Lists};
@@ -332,6 +333,7 @@ impl Layout {
         self.note_loss(node, packing.code_bytes())?;
         let is_encoded = !matches!(ivf.codec, Codec::Floats | Codec::Bits);
         if ivf.by_residual && is_encoded && self.rows() > 0 {
+            centroids::check(&ivf.quantizer)?;
             self.centroids = Some(ivf.quantizer.clone());
             if self.losses.is_empty() {
                 self.losses.push(loss::of_differences());

@@ -2,7 +2,11 @@
 //! Damaged, cut and hostile files: an error that says where and what, never a panic, a hang, a
 //! large allocation, or rows of an inconsistent file.
 
+#[path = "common/build.rs"]
+mod build;
 mod common;
+#[path = "common/hostile.rs"]
+mod hostile;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,6 +102,36 @@ fn damaged_files_are_refused_with_place_and_reason() {
         }
         let error = failing(name, &path);
         check_message(name, case["error_class"].as_str().unwrap(), &error);
+    }
+    check_peak();
+}
+
+#[test]
+fn centroids_of_unchecked_quantizers_are_refused_at_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("residual.index");
+    for (name, bytes) in hostile::good() {
+        fs::write(&path, &bytes.0).unwrap();
+        let (_, rows) = read_file(&path, &json!({ "lossy": "allow" })).unwrap();
+        assert_eq!(rows.ids, (0..8).collect::<Vec<_>>(), "{name}");
+        assert_eq!(rows.vectors, vec![vec![0; 16]; 8], "{name}");
+    }
+    for (name, bytes) in hostile::hostile() {
+        fs::write(&path, &bytes.0).unwrap();
+        for lossy in ["allow", "refuse"] {
+            // Before the first row, so that nothing is written.
+            let refused = common::open(&path, &json!({ "lossy": lossy })).and_then(|source| {
+                let dataset = source.datasets()?.remove(0);
+                source.splits(&dataset.key)
+            });
+            let error = refused.expect_err(name);
+            let is_refusal = matches!(error.kind(), ErrorKind::Format | ErrorKind::Unsupported);
+            assert!(is_refusal, "{name}: {error}");
+            if lossy == "allow" {
+                assert!(error.to_string().contains("not trained"), "{name}: {error}");
+                failing(name, &path);
+            }
+        }
     }
     check_peak();
 }

@@ -3,7 +3,11 @@
 //! on bytes of any kind. `cargo test` runs a bounded number of inputs; `cargo bolero test` runs
 //! them with a coverage-guided engine.
 
+#[path = "common/build.rs"]
+mod build;
 mod common;
+#[path = "common/hostile.rs"]
+mod hostile;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -14,7 +18,7 @@ use milvusdm_plugin_api::ErrorKind;
 use milvusdm_plugin_faiss::format;
 use serde_json::json;
 
-/// Every golden file.
+/// Every golden file, and files with centroids of combined quantizers.
 fn corpus() -> &'static [Vec<u8>] {
     static CORPUS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     CORPUS.get_or_init(|| {
@@ -24,10 +28,9 @@ fn corpus() -> &'static [Vec<u8>] {
             .collect();
         files.retain(|file| file.extension().is_some_and(|ending| ending == "index"));
         files.sort();
-        files
-            .iter()
-            .map(|file| std::fs::read(file).unwrap())
-            .collect()
+        let golden = files.iter().map(|file| std::fs::read(file).unwrap());
+        let written = hostile::good().into_iter().chain(hostile::hostile());
+        golden.chain(written.map(|(_, bytes)| bytes.0)).collect()
     })
 }
 
@@ -85,12 +88,14 @@ fn readers_take_tampered_files() {
         .with_type::<Tampering>()
         .for_each(|tampering| {
             std::fs::write(&path, tampered(tampering)).unwrap();
-            let options = json!({ "lossy": "allow" });
-            if let Err(error) = common::drain_file(&path, &options) {
-                assert!(
-                    !matches!(error.kind(), ErrorKind::Panic | ErrorKind::Internal),
-                    "{error}"
-                );
+            for lossy in ["allow", "refuse"] {
+                let options = json!({ "lossy": lossy });
+                if let Err(error) = common::drain_file(&path, &options) {
+                    assert!(
+                        !matches!(error.kind(), ErrorKind::Panic | ErrorKind::Internal),
+                        "{error}"
+                    );
+                }
             }
         });
 }

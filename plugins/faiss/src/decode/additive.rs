@@ -34,8 +34,10 @@ impl AdditiveDecoder {
     /// Opens the codebooks.
     ///
     /// # Errors
-    /// `Io`, or `Format` where the file ends.
+    /// `Io`, or `Format` where the file ends or the quantizer's numbers don't fit each other.
     pub fn open(file: &Arc<dyn ReadAt>, quantizer: &Additive) -> Result<Self> {
+        // Everything below counts in numbers that are bounded by those of the codebooks.
+        quantizer.check(quantizer.codebooks.at)?;
         let mut bits = quantizer.bits.iter();
         let (mut parts, mut first, mut start) = (Vec::new(), 0, 0);
         for (width, count) in &quantizer.splits {
@@ -71,5 +73,49 @@ impl AdditiveDecoder {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Span;
+
+    fn opened(dims: &[u64], dim: u64, bits: u8) -> Result<AdditiveDecoder> {
+        let file: Arc<dyn ReadAt> = Arc::new(vec![0u8; 64]);
+        let quantizer = Additive {
+            name: "residual",
+            dim,
+            bits: vec![bits; dims.len()],
+            codebooks: Span {
+                at: 0,
+                count: 16,
+                elem_bytes: 4,
+            },
+            splits: dims.iter().map(|dim| (*dim, 1)).collect(),
+            norm_bits: 0,
+        };
+        AdditiveDecoder::open(&file, &quantizer)
+    }
+
+    #[test]
+    fn a_quantizer_that_was_not_checked_is_refused() {
+        opened(&[4, 4], 8, 1).unwrap();
+        const HUGE: u64 = 1 << 63;
+        let shapes: [(&[u64], u64, u8); 5] = [
+            (&[HUGE, HUGE], 0, 1),
+            (&[u64::MAX, 1], u64::MAX, 1),
+            (&[HUGE], HUGE, 1),
+            (&[4, 4], 8, 24),
+            (&[], 0, 1),
+        ];
+        for (dims, dim, bits) in shapes {
+            let error = opened(dims, dim, bits).unwrap_err();
+            assert_eq!(
+                error.kind(),
+                milvusdm_plugin_api::ErrorKind::Format,
+                "{error}"
+            );
+        }
     }
 }

@@ -23,8 +23,10 @@ impl ProductDecoder {
     /// Opens the centroids.
     ///
     /// # Errors
-    /// `Io`, or `Format` where the file ends.
+    /// `Io`, or `Format` where the file ends or the quantizer's numbers don't fit each other.
     pub fn open(file: &Arc<dyn ReadAt>, quantizer: &Product) -> Result<Self> {
+        // Everything below counts in numbers that are bounded by those of the centroids.
+        quantizer.check(quantizer.centroids.at)?;
         Ok(Self {
             bits: quantizer.bits as u32,
             width: (quantizer.dim / quantizer.parts.max(1)) as usize,
@@ -77,6 +79,30 @@ impl ProductDecoder {
 mod tests {
     use super::*;
     use crate::format::Span;
+
+    #[test]
+    fn a_quantizer_that_was_not_checked_is_refused() {
+        let centroids = Span {
+            at: 0,
+            count: 8,
+            elem_bytes: 4,
+        };
+        let file: Arc<dyn ReadAt> = Arc::new(vec![0u8; 32]);
+        let shapes = [(4, 2, 64), (4, 0, 1), (4, 3, 1), (1 << 63, 2, 2), (4, 2, 0)];
+        for (dim, parts, bits) in shapes {
+            let quantizer = Product {
+                dim,
+                parts,
+                bits,
+                centroids,
+            };
+            let error = ProductDecoder::open(&file, &quantizer).unwrap_err();
+            assert!(
+                error.to_string().contains("product quantizer of"),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn five_bit_codes_choose_a_centroid_of_each_part() {

@@ -42,6 +42,35 @@ impl Product {
     pub fn code_bytes(&self) -> u64 {
         self.parts.saturating_mul(self.bits).div_ceil(8)
     }
+
+    /// Makes sure that the numbers fit each other, so that a decoder can count on them; the
+    /// parser lets those of an untrained index pass.
+    ///
+    /// # Errors
+    /// `Format` at `at` where they don't.
+    pub fn check(&self, at: u64) -> Result<()> {
+        let Self {
+            dim, parts, bits, ..
+        } = *self;
+        let shape =
+            format!("a product quantizer of {dim} dimensions in {parts} parts of {bits} bits");
+        let is_known = (1..=MAX_PARTS).contains(&parts) && (1..=MAX_BITS).contains(&bits);
+        if !is_known || dim % parts != 0 {
+            return Err(damaged(at, format!("{shape} can't be")));
+        }
+        let wanted = dim.checked_mul(1 << bits);
+        if wanted != Some(self.centroids.count) {
+            return Err(damaged(
+                at,
+                format!(
+                    "{shape} has {} numbers of centroids, expected {}",
+                    self.centroids.count,
+                    wanted.map_or_else(|| "more than any file has".to_owned(), |n| n.to_string())
+                ),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// An additive quantizer (AdditiveQuantizer.h).
@@ -66,6 +95,51 @@ impl Additive {
     pub fn code_bytes(&self) -> u64 {
         let bits: u64 = self.bits.iter().map(|b| u64::from(*b)).sum();
         (bits + self.norm_bits).div_ceil(8)
+    }
+
+    /// Makes sure that the numbers fit each other, so that a decoder can count on them; the
+    /// parser lets those of an untrained index pass.
+    ///
+    /// # Errors
+    /// `Format` at `at` where they don't.
+    pub fn check(&self, at: u64) -> Result<()> {
+        let dims = self
+            .splits
+            .iter()
+            .try_fold(0u64, |sum, (dim, _)| sum.checked_add(*dim));
+        let parts: usize = self.splits.iter().map(|(_, parts)| *parts).sum();
+        if dims != Some(self.dim) || parts != self.bits.len() || parts == 0 {
+            return Err(damaged(
+                at,
+                format!(
+                    "sub-quantizers of {} dimensions and {parts} parts don't make up a quantizer of {} and {}",
+                    dims.map_or_else(|| "too many".to_owned(), |n| n.to_string()),
+                    self.dim,
+                    self.bits.len()
+                ),
+            ));
+        }
+        let mut bits = self.bits.iter();
+        let mut wanted = Some(0u64);
+        for (dim, parts) in &self.splits {
+            // At most 2^24 entries in each of 2^16 parts.
+            let entries: u64 = bits.by_ref().take(*parts).map(|b| 1u64 << b).sum();
+            let numbers = entries.checked_mul(*dim);
+            wanted = wanted
+                .zip(numbers)
+                .and_then(|(sum, more)| sum.checked_add(more));
+        }
+        if wanted != Some(self.codebooks.count) {
+            return Err(damaged(
+                at,
+                format!(
+                    "found codebooks of {} numbers, expected {}",
+                    self.codebooks.count,
+                    wanted.map_or_else(|| "more than any file has".to_owned(), |n| n.to_string())
+                ),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -129,27 +203,15 @@ pub fn product(cursor: &mut Cursor<'_>, dim: u32, is_trained: bool) -> Result<Pr
     if !is_trained {
         return Ok(product);
     }
-    let shape =
-        format!("a product quantizer of {found} dimensions in {parts} parts of {bits} bits");
     if found != u64::from(dim) {
         return Err(damaged(
             at,
-            format!("{shape}, but the index has {dim} dimensions"),
-        ));
-    }
-    if parts == 0 || parts > MAX_PARTS || found % parts != 0 || bits == 0 || bits > MAX_BITS {
-        return Err(damaged(at, format!("{shape} can't be")));
-    }
-    if centroids.count != found << bits {
-        return Err(damaged(
-            at,
             format!(
-                "{shape} has {} numbers of centroids, expected {}",
-                centroids.count,
-                found << bits
+                "a product quantizer of {found} dimensions in {parts} parts of {bits} bits, but the index has {dim} dimensions"
             ),
         ));
     }
+    product.check(at)?;
     Ok(product)
 }
 
@@ -192,54 +254,18 @@ pub fn additive(
         AdditiveKind::ProductLocalSearch => "product local search",
     };
     if is_trained {
-        check_additive(&quantizer, dim, at)?;
+        if quantizer.dim != u64::from(dim) {
+            return Err(damaged(
+                at,
+                format!(
+                    "the quantizer has {} dimensions, the index {dim}",
+                    quantizer.dim
+                ),
+            ));
+        }
+        quantizer.check(at)?;
     }
     Ok(quantizer)
-}
-
-fn check_additive(quantizer: &Additive, dim: u32, at: u64) -> Result<()> {
-    if quantizer.dim != u64::from(dim) {
-        return Err(damaged(
-            at,
-            format!(
-                "the quantizer has {} dimensions, the index {dim}",
-                quantizer.dim
-            ),
-        ));
-    }
-    let dims: u64 = quantizer
-        .splits
-        .iter()
-        .map(|(dim, _)| *dim)
-        .fold(0, u64::saturating_add);
-    let parts: usize = quantizer.splits.iter().map(|(_, parts)| *parts).sum();
-    if dims != quantizer.dim || parts != quantizer.bits.len() || parts == 0 {
-        return Err(damaged(
-            at,
-            format!(
-                "sub-quantizers of {dims} dimensions and {parts} parts don't make up a quantizer of {} and {}",
-                quantizer.dim,
-                quantizer.bits.len()
-            ),
-        ));
-    }
-    let mut bits = quantizer.bits.iter();
-    let mut wanted = 0u64;
-    for (dim, parts) in &quantizer.splits {
-        // At most 2^24 entries of 2^20 numbers in each of 2^16 parts: 2^60.
-        let entries: u64 = bits.by_ref().take(*parts).map(|b| 1u64 << b).sum();
-        wanted = wanted.saturating_add(entries.saturating_mul(*dim));
-    }
-    if quantizer.codebooks.count != wanted {
-        return Err(damaged(
-            at,
-            format!(
-                "found codebooks of {} numbers, expected {wanted}",
-                quantizer.codebooks.count
-            ),
-        ));
-    }
-    Ok(())
 }
 
 fn additive_base(cursor: &mut Cursor<'_>, old: bool) -> Result<Additive> {
