@@ -5,47 +5,12 @@ mod memory;
 
 use std::time::Duration;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use memory::{Stored, run, run_with, stored, value_of};
+use memory::{assert_done, capabilities, ids, one, planned_ids, run, run_with, stored, task, with};
 use milvusdm::control::Control;
 use milvusdm::report::{Action, RunReport, Status};
 use milvusdm_plugin_api::ErrorKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-/// A sink that holds everything here, in order.
-fn capabilities() -> Value {
-    json!({
-        "id_types": ["Int64", "UInt64", "Utf8"], "id_policy": ["given", "none"],
-        "vectors": [{"kind": "dense", "elem": ["f32", "f64"], "max_count": 1}],
-        "scalar_types": ["Utf8", "Float64", "Int8"], "nullable": true,
-        "ordered_append": true, "transactional_publish": true,
-    })
-}
-
-fn with(mut base: Value, members: Value) -> Value {
-    for (key, value) in members.as_object().unwrap() {
-        base[key] = value.clone();
-    }
-    base
-}
-
-/// A task that moves `datasets` into the store of that name.
-fn task(store: &str, datasets: &Value, capabilities: &Value) -> Value {
-    json!({
-        "source": {"plugin": "memory", "datasets": datasets, "dim": 4},
-        "sink": {"plugin": "memory", "store": store, "capabilities": capabilities.to_string()},
-    })
-}
-
-fn one(store: &str, splits: &[u64]) -> Value {
-    task(
-        store,
-        &json!([{"name": "a", "splits": splits}]),
-        &capabilities(),
-    )
-}
 
 /// The same with a sin of the source's or the sink's.
 fn sinning(store: &str, side: &str, sin: &str) -> Value {
@@ -54,36 +19,6 @@ fn sinning(store: &str, side: &str, sin: &str) -> Value {
     task["memory"] = "16MiB".into();
     task["source"]["dim"] = 50_000.into();
     task
-}
-
-fn ids(stored: &Stored) -> Vec<i64> {
-    stored
-        .batches
-        .iter()
-        .flat_map(|(_, batch)| {
-            batch
-                .column_by_name("id")
-                .unwrap()
-                .as_primitive::<Int64Type>()
-                .values()
-                .to_vec()
-        })
-        .collect()
-}
-
-fn planned_ids(splits: &[u64]) -> Vec<i64> {
-    let rows = splits.iter().enumerate();
-    rows.flat_map(|(split, rows)| (0..*rows).map(move |row| value_of(0, split, row)))
-        .collect()
-}
-
-fn assert_done(report: &RunReport, rows: u64) {
-    assert_eq!(report.exit, 0, "{:?} {:?}", report.error, report.refusals);
-    assert_eq!(
-        (report.ledger.found, report.ledger.written),
-        (Some(rows), rows)
-    );
-    assert!(report.ledger.is_balanced());
 }
 
 /// A run that failed: exit code, kind, and nothing that looks whole.
@@ -345,104 +280,6 @@ fn a_full_volume_is_known_before_the_first_byte() {
     );
     task["sink"]["free_bytes"] = 3200.into();
     assert_done(&run(&task), 200);
-}
-
-#[test]
-fn rounding_needs_permission_and_what_does_not_fit_is_rejected() {
-    let narrow = json!({"vectors": [{"kind": "dense", "elem": ["f32"], "max_count": 1}]});
-    let mut task = task(
-        "narrow",
-        &json!([{"name": "a", "splits": [5]}]),
-        &with(capabilities(), narrow),
-    );
-    task["source"]["elem"] = "f64".into();
-    task["source"]["dim"] = 1.into();
-    let refused = run(&task);
-    assert_eq!(refused.exit, 2);
-    assert!(
-        refused.refusals[0]
-            .error
-            .to_string()
-            .contains("vector: cast"),
-        "{:?}",
-        refused.refusals
-    );
-    task["convert"] = json!({"columns": {"vector": "cast"}});
-    assert_done(&run(&task), 5);
-    task["source"]["sin"] = "too large".into();
-    let report = run(&task);
-    assert_eq!(
-        (report.exit, report.ledger.written, report.ledger.rejected),
-        (1, 4, 1)
-    );
-    assert_eq!(report.rejected_rows[0].id.as_deref(), Some("3"));
-}
-
-#[test]
-fn ids_beyond_the_sinks_type_are_rejected_one_by_one() {
-    let mut task = task(
-        "ids",
-        &json!([{"name": "a", "splits": [4]}]),
-        &with(capabilities(), json!({"id_types": ["Int64"]})),
-    );
-    task["source"]["ids"] = "uint64".into();
-    assert_done(&run(&task), 4);
-    assert_eq!(ids(&stored("ids", "a").unwrap()), planned_ids(&[4]));
-    task["source"]["sin"] = "huge ids".into();
-    let report = run(&task);
-    assert_eq!(
-        (report.exit, report.ledger.written, report.ledger.rejected),
-        (1, 2, 2)
-    );
-    assert_eq!(ids(&stored("ids", "a").unwrap()), [0, 2]);
-}
-
-#[test]
-fn nulls_that_the_sink_can_not_hold_are_rejected_and_dropped_columns_are_listed() {
-    let datasets = json!([{"name": "a", "splits": [6]}]);
-    let mut task = task(
-        "nulls",
-        &datasets,
-        &with(capabilities(), json!({"nullable": false})),
-    );
-    task["source"]["columns"] = json!({"note": "text?", "price": "f64"});
-    let report = run(&task);
-    assert_eq!(
-        (report.exit, report.ledger.written, report.ledger.rejected),
-        (1, 4, 2)
-    );
-    task["convert"] = json!({"columns": {"note": "drop"}});
-    let report = run(&task);
-    assert_done(&report, 6);
-    let dropped = &report.targets[0].conversions[0];
-    assert_eq!(
-        (dropped.column.as_str(), dropped.to.as_deref()),
-        ("note", None)
-    );
-}
-
-#[test]
-fn uuids_stand_for_ids_and_keep_them_beside() {
-    let mut task = task(
-        "uuid",
-        &json!([{"name": "a", "splits": [2]}]),
-        &with(
-            capabilities(),
-            json!({"id_types": ["Utf8"], "scalar_types": ["Int64"]}),
-        ),
-    );
-    assert_eq!(run(&task).exit, 2);
-    task["convert"] = json!({"ids": "uuid5"});
-    assert_done(&run(&task), 2);
-    let stored = stored("uuid", "a").unwrap();
-    let batch = &stored.batches[0].1;
-    let uuids = batch.column_by_name("id").unwrap().as_string::<i32>();
-    assert!(uuids.value(0) != uuids.value(1) && uuids.value(0).len() == 36);
-    let kept = batch
-        .column_by_name("_source_id")
-        .unwrap()
-        .as_primitive::<Int64Type>();
-    assert_eq!(kept.values().to_vec(), planned_ids(&[2]));
 }
 
 #[test]

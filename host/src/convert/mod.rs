@@ -7,7 +7,10 @@
 //! that does not fit makes its row a rejected one; nothing is ever truncated or rounded unasked.
 
 mod decide;
+mod ids;
+mod scalars;
 mod values;
+mod vectors;
 
 use std::sync::Arc;
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A plugin `memory` for the engine's tests: a source of known rows and a sink that keeps them,
 //! both of which can be told to misbehave.
+// Each test file uses a part of it.
+#![allow(dead_code, unused_imports)]
 
+mod build;
 mod sink;
 mod source;
 
@@ -11,6 +14,7 @@ use milvusdm::registry::Registry;
 use milvusdm::report::RunReport;
 use milvusdm::task::Task;
 
+pub use build::*;
 pub use sink::{Stored, stored};
 pub use source::value_of;
 
