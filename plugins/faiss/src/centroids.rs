@@ -16,24 +16,37 @@ use crate::rows::{FlatRows, Rows};
 /// Bytes of centroids that are read ahead, about: lists come in order.
 const AHEAD_BYTES: u64 = 64 << 10;
 
+/// What the centroids are made of; shared by readers.
+#[derive(Debug)]
+pub struct Coarse {
+    tables: CoarseTables,
+    dim: usize,
+}
+
+#[derive(Debug)]
+enum CoarseTables {
+    /// A coarse quantizer that holds its centroids as rows.
+    Stored {
+        at: u64,
+        packing: Packing,
+        rows: u64,
+        tables: Arc<Tables>,
+    },
+    Product(ProductDecoder),
+    Residual(AdditiveDecoder),
+}
+
 /// Gives the centroid of a list.
 #[derive(Debug)]
 pub struct Centroids {
-    source: Source,
-    dim: usize,
+    coarse: Arc<Coarse>,
+    stored: Option<Box<Stored>>,
     first: u64,
     held: Vec<f32>,
     scratch: Vec<f32>,
 }
 
-#[derive(Debug)]
-enum Source {
-    Stored(Box<Stored>),
-    Product(ProductDecoder),
-    Residual(AdditiveDecoder),
-}
-
-/// A coarse quantizer that holds its centroids as rows.
+/// Reads centroids that are rows.
 #[derive(Debug)]
 struct Stored {
     rows: FlatRows,
@@ -63,28 +76,86 @@ pub fn check(quantizer: &Node) -> Result<()> {
     ))
 }
 
-impl Centroids {
-    /// The centroids of a coarse quantizer.
+impl Coarse {
+    /// Opens what the centroids of a coarse quantizer are made of.
     ///
     /// # Errors
     /// `Unsupported` for one that can't give them.
     pub fn open(file: &Arc<dyn ReadAt>, quantizer: &Node) -> Result<Self> {
-        let source = match &quantizer.body {
+        let tables = match &quantizer.body {
             Body::Combined(Combined::Product(pq)) => {
-                Source::Product(ProductDecoder::open(file, pq)?)
+                CoarseTables::Product(ProductDecoder::open(file, pq)?)
             }
             Body::Combined(Combined::Residual(aq)) => {
-                Source::Residual(AdditiveDecoder::open(file, aq)?)
+                CoarseTables::Residual(AdditiveDecoder::open(file, aq)?)
             }
-            _ => Source::Stored(Box::new(Stored::open(file, quantizer)?)),
+            _ => stored(file, quantizer)?,
         };
         Ok(Self {
-            source,
+            tables,
             dim: quantizer.header.dim as usize,
+        })
+    }
+
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        match &self.tables {
+            CoarseTables::Stored { tables, .. } => tables.held_bytes(),
+            CoarseTables::Product(decoder) => decoder.held_bytes(),
+            CoarseTables::Residual(decoder) => decoder.held_bytes(),
+        }
+    }
+}
+
+fn stored(file: &Arc<dyn ReadAt>, quantizer: &Node) -> Result<CoarseTables> {
+    let layout = Layout::of(file, quantizer, Space::Original)?;
+    match layout.storage {
+        Storage::Flat { at, packing, rows } if layout.id_maps.is_empty() => {
+            Ok(CoarseTables::Stored {
+                at,
+                packing,
+                rows,
+                tables: Arc::new(Tables::open(file, &layout)?),
+            })
+        }
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "can't find the centroids of the lists: the coarse quantizer is an {} (`{}`)",
+                quantizer.class,
+                quantizer.nested()
+            ),
+        )
+        .with("offset", quantizer.at)),
+    }
+}
+
+impl Centroids {
+    /// Gives centroids that are made of `coarse`.
+    pub fn new(file: &Arc<dyn ReadAt>, coarse: Arc<Coarse>) -> Self {
+        let stored = match &coarse.tables {
+            CoarseTables::Stored {
+                at,
+                packing,
+                rows,
+                tables,
+            } => Some(Box::new(Stored {
+                rows: FlatRows::new(file.clone(), *packing, *at, 0..*rows),
+                count: *rows,
+                code_bytes: packing.code_bytes() as usize,
+                decoder: Decoder::new(file, tables.clone()),
+                codes: Vec::new(),
+                ids: Vec::new(),
+            })),
+            CoarseTables::Product(_) | CoarseTables::Residual(_) => None,
+        };
+        Self {
+            coarse,
+            stored,
             first: 0,
             held: Vec::new(),
             scratch: Vec::new(),
-        })
+        }
     }
 
     /// The centroid of a list.
@@ -92,7 +163,7 @@ impl Centroids {
     /// # Errors
     /// `Format` for a list that has none, `Io`.
     pub fn get(&mut self, list: u64) -> Result<&[f32]> {
-        let dim = self.dim;
+        let dim = self.coarse.dim;
         let held = (self.held.len() / dim.max(1)) as u64;
         if !(self.first..self.first + held).contains(&list) {
             self.held.clear();
@@ -104,54 +175,29 @@ impl Centroids {
     }
 
     fn fetch(&mut self, list: u64) -> Result<()> {
-        match &mut self.source {
-            Source::Stored(stored) => stored.read(list, self.dim, &mut self.held),
-            Source::Product(decoder) => {
-                // The number's bits choose an entry for each part, lowest first.
-                self.held.resize(self.dim, 0.0);
-                decoder.decode(&list.to_le_bytes(), &mut self.held, &mut self.scratch)
+        let dim = self.coarse.dim;
+        if let Some(stored) = &mut self.stored {
+            return stored.read(list, dim, &mut self.held);
+        }
+        self.held.resize(dim, 0.0);
+        // The number's bits choose an entry for each part, lowest first.
+        let number = list.to_le_bytes();
+        match &self.coarse.tables {
+            CoarseTables::Product(decoder) => {
+                decoder.decode(&number, &mut self.held, &mut self.scratch)
             }
-            Source::Residual(decoder) => {
-                self.held.resize(self.dim, 0.0);
-                decoder.decode(&list.to_le_bytes(), &mut self.held, &mut self.scratch)
+            CoarseTables::Residual(decoder) => {
+                decoder.decode(&number, &mut self.held, &mut self.scratch)
             }
+            CoarseTables::Stored { .. } => Err(Error::new(
+                ErrorKind::Internal,
+                "centroids that are rows have no reader",
+            )),
         }
     }
 }
 
 impl Stored {
-    fn open(file: &Arc<dyn ReadAt>, quantizer: &Node) -> Result<Self> {
-        let layout = Layout::of(file, quantizer, Space::Original)?;
-        let rows = layout.rows();
-        let (rows, packing, count) = match &layout.storage {
-            Storage::Flat { at, packing, .. } if layout.id_maps.is_empty() => (
-                FlatRows::new(file.clone(), *packing, *at, 0..rows),
-                *packing,
-                rows,
-            ),
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "can't find the centroids of the lists: the coarse quantizer is an {} (`{}`)",
-                        quantizer.class,
-                        quantizer.nested()
-                    ),
-                )
-                .with("offset", quantizer.at));
-            }
-        };
-        let tables = Arc::new(Tables::open(file, &layout)?);
-        Ok(Self {
-            rows,
-            count,
-            code_bytes: Packing::code_bytes(&packing) as usize,
-            decoder: Decoder::new(file, &layout, tables)?,
-            codes: Vec::new(),
-            ids: Vec::new(),
-        })
-    }
-
     /// Reads the centroid of a list, and some that follow it.
     fn read(&mut self, list: u64, dim: usize, out: &mut Vec<f32>) -> Result<()> {
         let left = self

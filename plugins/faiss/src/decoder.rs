@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-use crate::centroids::Centroids;
+use crate::centroids::{Centroids, Coarse};
 use crate::decode::{AdditiveDecoder, Inverse, ProductDecoder, ScalarDecoder};
 use crate::format::{Codec, ReadAt, Span};
 use crate::layout::Layout;
@@ -16,12 +16,13 @@ use crate::rows::gather::Gather;
 /// Bytes of codes or floats that are decoded at once, about.
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// What decoding needs from the file; shared by all readers of an index.
+/// What decoding needs from the file; shared by the readers that an index has at the time.
 #[derive(Debug)]
 pub struct Tables {
     codec: CodecTables,
     refinement: Option<Refinement>,
-    undo: Vec<Arc<Inverse>>,
+    centroids: Option<Arc<Coarse>>,
+    undo: Vec<Inverse>,
     to_bits: bool,
     stored_dim: usize,
 }
@@ -44,7 +45,8 @@ impl Tables {
     /// Opens what decoding needs.
     ///
     /// # Errors
-    /// `Format` where sizes don't fit, `Io`.
+    /// `Format` where sizes don't fit, `Unsupported` where the centroids that have to be added
+    /// can't be had, `Io`.
     pub fn open(file: &Arc<dyn ReadAt>, layout: &Layout) -> Result<Self> {
         let codec = match &layout.codec {
             Codec::Floats | Codec::Bits => CodecTables::Floats,
@@ -69,13 +71,33 @@ impl Tables {
                 },
             }),
         };
+        let centroids = layout.centroids.as_ref();
+        let inverse = |transform| Ok(Inverse::plan(file, transform)?.0);
         Ok(Self {
             codec,
             refinement,
-            undo: layout.undo.clone(),
+            centroids: centroids
+                .map(|quantizer| Ok(Arc::new(Coarse::open(file, quantizer)?)))
+                .transpose()?,
+            undo: layout.undo.iter().map(inverse).collect::<Result<_>>()?,
             to_bits: layout.to_bits,
             stored_dim: layout.stored_dim as usize,
         })
+    }
+
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        let codec = match &self.codec {
+            CodecTables::Floats => 0,
+            CodecTables::Scalar(decoder) => decoder.held_bytes(),
+            CodecTables::Product(decoder) => decoder.held_bytes(),
+            CodecTables::Additive(decoder) => decoder.held_bytes(),
+        };
+        let refinement = self.refinement.as_ref();
+        let refinement = refinement.map_or(0, |r| r.decoder.held_bytes());
+        let centroids = self.centroids.as_ref().map_or(0, |c| c.held_bytes());
+        let undo: u64 = self.undo.iter().map(Inverse::held_bytes).sum();
+        codec + refinement + centroids + undo
     }
 }
 
@@ -94,23 +116,18 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder with the tables of an index.
-    ///
-    /// # Errors
-    /// `Unsupported` where the centroids that have to be added can't be had.
-    pub fn new(file: &Arc<dyn ReadAt>, layout: &Layout, tables: Arc<Tables>) -> Result<Self> {
-        let centroids = layout.centroids.as_ref();
-        Ok(Self {
+    pub fn new(file: &Arc<dyn ReadAt>, tables: Arc<Tables>) -> Self {
+        let centroids = tables.centroids.clone();
+        Self {
             file: file.clone(),
             tables,
-            centroids: centroids
-                .map(|quantizer| Centroids::open(file, quantizer))
-                .transpose()?,
+            centroids: centroids.map(|coarse| Centroids::new(file, coarse)),
             gather: Gather::default(),
             stored: Vec::new(),
             turned: Vec::new(),
             refining: Vec::new(),
             scratch: Vec::new(),
-        })
+        }
     }
 
     /// Rows that are best decoded at once.

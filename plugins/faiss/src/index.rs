@@ -5,7 +5,7 @@
 //! file that is not the same by then is refused.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arrow_schema::{DataType, SchemaRef};
 use milvusdm_plugin_api::model::{BitOrder, Elem, SchemaBuilder, VectorType};
@@ -43,7 +43,9 @@ pub struct Index {
     services: Services,
     pools: Arc<Pools>,
     splits: OnceLock<Result<Vec<Planned>>>,
-    tables: Mutex<Option<Arc<Tables>>>,
+    /// Held by the readers that there are: a folder may have more indexes than memory has room
+    /// for their tables.
+    tables: Mutex<Weak<Tables>>,
 }
 
 /// The index file and the file of its lists, which may be the same.
@@ -82,7 +84,7 @@ impl Index {
             services: services.clone(),
             pools: pools.clone(),
             splits: OnceLock::new(),
-            tables: Mutex::new(None),
+            tables: Mutex::default(),
         };
         index.find_lists(&file, options)?;
         Ok(index)
@@ -107,7 +109,8 @@ impl Index {
                 Some(lists) => Err(Error::new(
                     ErrorKind::Config,
                     format!("option `lists` is `{lists}`, but the index has no on-disk lists"),
-                )),
+                )
+                .with("option", "lists")),
             };
         };
         let opened = match &options.lists {
@@ -195,7 +198,12 @@ impl Index {
         let layout = self.layout.as_ref().map_err(Clone::clone)?;
         let (file, data) = self.reopen()?;
         ids::check(&file, data.as_ref(), layout)?;
-        let splits = splits::plan(&file, layout, &self.fingerprint)?;
+        // Tables that can't be had must show before the first row is written, too.
+        let held_bytes = match layout.is_direct() || layout.rows() == 0 {
+            true => 0,
+            false => self.tables(&file, layout)?.held_bytes(),
+        };
+        let splits = splits::plan(&file, layout, &self.fingerprint, held_bytes)?;
         for planned in &splits {
             // A pair that leads nowhere must show before the first row is written.
             if let Part::Pairs(_) = planned.part {
@@ -288,7 +296,7 @@ impl Index {
         let (file, data) = files;
         let decoder = match layout.is_direct() {
             true => None,
-            false => Some(Decoder::new(&file, layout, self.tables(&file, layout)?)?),
+            false => Some(Decoder::new(&file, self.tables(&file, layout)?)),
         };
         Ok(SplitReader {
             name: self.place.path.display().to_string(),
@@ -323,14 +331,14 @@ impl Index {
         })
     }
 
-    /// What decoding needs, opened by the first reader.
+    /// What decoding needs, opened by the first of the readers that there are.
     fn tables(&self, file: &Arc<dyn ReadAt>, layout: &Layout) -> Result<Arc<Tables>> {
         let mut held = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = held.as_ref() {
-            return Ok(tables.clone());
+        if let Some(tables) = held.upgrade() {
+            return Ok(tables);
         }
         let tables = Arc::new(Tables::open(file, layout)?);
-        *held = Some(tables.clone());
+        *held = Arc::downgrade(&tables);
         Ok(tables)
     }
 }
@@ -347,4 +355,41 @@ fn structure(parsed: &Parsed, space: Space, file: &str) -> String {
         root.header.dim,
         root.header.ntotal
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_share_tables_and_the_last_takes_them_along() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/faiss");
+        let place = Place {
+            path: golden.join("opq4_16_flat.index"),
+            collection: "opq".to_owned(),
+        };
+        let options = SourceOptions::at("opq");
+        let services = Services::detached();
+        let index = Index::open(place, &options, &services, &Arc::default()).unwrap();
+        let tables = || index.tables.lock().unwrap().strong_count();
+        let planned = index.splits().unwrap().first().unwrap().clone();
+        assert!(planned.split.held_bytes > 0);
+        assert_eq!(tables(), 0);
+        let request = ReadRequest {
+            first_row: 0,
+            max_batch_bytes: 1 << 20,
+            max_batch_rows: None,
+        };
+        let first = index.read(&planned.split, &request).unwrap();
+        let opened = index.tables.lock().unwrap().upgrade().unwrap();
+        let second = index.read(&planned.split, &request).unwrap();
+        assert!(Weak::ptr_eq(
+            &index.tables.lock().unwrap(),
+            &Arc::downgrade(&opened)
+        ));
+        drop(opened);
+        assert_eq!(tables(), 2);
+        drop((first, second));
+        assert_eq!(tables(), 0);
+    }
 }

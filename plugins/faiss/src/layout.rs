@@ -30,8 +30,9 @@ pub struct Layout {
     pub centroids: Option<Node>,
     /// A second quantizer of what is left, with its codes by id.
     pub refinement: Option<(Product, Span)>,
-    /// Inverses of transforms, in the order in which they are applied.
-    pub undo: Vec<Arc<Inverse>>,
+    /// Transforms that are turned back, in the order in which that is done. Their inverses may be
+    /// large, so that they are made where they are needed.
+    pub undo: Vec<Transform>,
     /// Whether floats have to be turned into bits at the end.
     pub to_bits: bool,
     /// Tables that ids go through, the innermost first.
@@ -170,8 +171,8 @@ impl Layout {
     fn undo(mut self, file: &Arc<dyn ReadAt>, chain: &[Transform]) -> Result<Self> {
         for transform in chain.iter().rev() {
             if self.rows() > 0 {
-                let (inverse, loss) = Inverse::plan(file, transform)?;
-                self.undo.push(Arc::new(inverse));
+                let (_, loss) = Inverse::plan(file, transform)?;
+                self.undo.push(transform.clone());
                 self.losses.extend(loss);
                 self.is_rounded = true;
             }

@@ -39,16 +39,22 @@ pub enum Part {
     Pairs(Range<u64>),
 }
 
-/// Cuts an index into splits.
+/// Cuts an index into splits, whose readers hold `held_bytes` for decoding.
 ///
 /// # Errors
 /// `Format` where the table of lists is not what it was, `Io`, `Cancelled`.
-pub fn plan(file: &Arc<dyn ReadAt>, layout: &Layout, fingerprint: &str) -> Result<Vec<Planned>> {
+pub fn plan(
+    file: &Arc<dyn ReadAt>,
+    layout: &Layout,
+    fingerprint: &str,
+    held_bytes: u64,
+) -> Result<Vec<Planned>> {
     let row_bytes = layout.vector_bytes().saturating_add(8);
     let mut plan = Plan {
         row_bytes,
         split_rows: (SPLIT_BYTES / row_bytes.max(1)).max(1),
         fingerprint,
+        held_bytes,
         splits: Vec::new(),
     };
     match &layout.storage {
@@ -71,6 +77,7 @@ struct Plan<'a> {
     row_bytes: u64,
     split_rows: u64,
     fingerprint: &'a str,
+    held_bytes: u64,
     splits: Vec<Planned>,
 }
 
@@ -82,6 +89,7 @@ impl Plan<'_> {
                 found: Some(rows),
                 live: Some(rows),
                 bytes: rows.saturating_mul(self.row_bytes),
+                held_bytes: self.held_bytes,
                 fingerprint: self.fingerprint.to_owned(),
                 ..Split::default()
             },

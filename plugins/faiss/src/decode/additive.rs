@@ -56,6 +56,11 @@ impl AdditiveDecoder {
         Ok(Self { parts, codebooks })
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        self.codebooks.held_bytes() + size_of_val(self.parts.as_slice()) as u64
+    }
+
     /// Decodes one vector.
     ///
     /// # Errors

@@ -86,6 +86,11 @@ impl Cholesky {
         self.0.values.get(start..=start + i).unwrap_or_default()
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        size_of_val(self.0.values.as_slice()) as u64
+    }
+
     /// The ratio of the largest to the smallest entry of the diagonal: about how much rounding
     /// grows.
     pub fn spread(&self) -> f64 {

@@ -36,6 +36,14 @@ impl Hadamard {
         }
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        self.signs
+            .iter()
+            .map(|signs| size_of_val(signs.as_slice()) as u64)
+            .sum()
+    }
+
     /// Turns one vector back in place.
     pub fn invert(&self, vector: &mut [f32]) {
         let scale = (vector.len() as f64).powf(-1.5) as f32;

@@ -88,6 +88,17 @@ impl Inverse {
         Ok((inverse, loss))
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        match &self.how {
+            How::Linear(inverse) => inverse.held_bytes(),
+            How::Remap(places) => size_of_val(places.as_slice()) as u64,
+            How::Shift(mean) => size_of_val(mean.as_slice()) as u64,
+            How::Rotate(rotation) => rotation.held_bytes(),
+            How::Keep => 0,
+        }
+    }
+
     /// Dimension before the transform.
     pub fn dim_in(&self) -> usize {
         self.dim_in

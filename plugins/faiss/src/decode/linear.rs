@@ -113,6 +113,17 @@ impl LinearInverse {
         Ok((inverse, (!losses.is_empty()).then(|| losses.join("; "))))
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        let solve = match &self.solve {
+            Solve::ScaleBefore(factors) | Solve::ScaleAfter(factors) => {
+                size_of_val(factors.as_slice()) as u64
+            }
+            Solve::SystemBefore(system) | Solve::SystemAfter(system) => system.held_bytes(),
+        };
+        self.matrix.held_bytes() + size_of_val(self.bias.as_slice()) as u64 + solve
+    }
+
     /// Runs over the rows of the matrix in order.
     fn rows(&self, mut row: impl FnMut(usize, &[f32])) -> Result<()> {
         let mut scratch = Vec::new();

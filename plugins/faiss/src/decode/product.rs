@@ -34,6 +34,11 @@ impl ProductDecoder {
         })
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        self.centroids.held_bytes()
+    }
+
     /// Decodes one vector.
     ///
     /// # Errors

@@ -176,6 +176,11 @@ impl ScalarDecoder {
         Ok(Self { scale, trained })
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        size_of_val(self.trained.as_slice()) as u64
+    }
+
     /// Decodes one vector.
     pub fn decode(&self, code: &[u8], out: &mut [f32]) {
         match self.scale {

@@ -53,6 +53,14 @@ impl Table {
         Ok(Self::Held(floats))
     }
 
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> u64 {
+        match self {
+            Self::Held(floats) => size_of_val(floats.as_slice()) as u64,
+            Self::InFile { .. } => 0,
+        }
+    }
+
     /// `count` floats from `start` on, which the caller knows to be in the table; `scratch` is
     /// where they are put if they have to be read.
     ///
