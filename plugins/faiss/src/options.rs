@@ -90,13 +90,15 @@ impl SourceOptions {
             return Err(Error::new(
                 ErrorKind::Config,
                 "option `path` is empty, wanted an index file, a folder or a pattern",
-            ));
+            )
+            .with("option", "path"));
         }
         if self.lists.as_ref().is_some_and(String::is_empty) {
             return Err(Error::new(
                 ErrorKind::Config,
                 "option `lists` is empty, wanted the file with the on-disk inverted lists",
-            ));
+            )
+            .with("option", "lists"));
         }
         Ok(())
     }
@@ -114,7 +116,15 @@ mod tests {
         let error =
             serde_json::from_str::<SourceOptions>(r#"{"path":"a","losy":"allow"}"#).unwrap_err();
         assert!(error.to_string().contains("losy"));
-        let empty: SourceOptions = serde_json::from_str(r#"{"path":[]}"#).unwrap();
-        assert_eq!(empty.check().unwrap_err().kind(), ErrorKind::Config);
+        let options = [
+            (r#"{"path":[]}"#, "path"),
+            (r#"{"path":"a","lists":""}"#, "lists"),
+        ];
+        for (text, option) in options {
+            let options: SourceOptions = serde_json::from_str(text).unwrap();
+            let error = options.check().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert_eq!(error.context_value("option"), Some(option));
+        }
     }
 }

@@ -92,7 +92,9 @@ fn in_folder(folder: &str) -> Result<Vec<PathBuf>> {
 
 fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
     let matches = glob::glob(pattern).map_err(|e| {
-        Error::new(ErrorKind::Config, format!("`{pattern}` is no pattern")).caused_by(e)
+        Error::new(ErrorKind::Config, format!("`{pattern}` is no pattern"))
+            .with("option", "path")
+            .caused_by(e)
     })?;
     let mut files = Vec::new();
     for path in matches {
@@ -119,6 +121,7 @@ fn refuse_doubles(places: Vec<Place>) -> Result<Vec<Place>> {
         let path = place.path.as_path();
         let twice = |message: String, before: &Path| {
             Err(Error::new(ErrorKind::Config, message)
+                .with("option", "path")
                 .with("file", before.display())
                 .with("file", path.display()))
         };

@@ -33,7 +33,8 @@ impl Source for FaissSource {
                     "option `lists` belongs to one index, but {} are named",
                     places.len()
                 ),
-            ));
+            )
+            .with("option", "lists"));
         }
         let pools = Arc::new(Pools::default());
         let mut indexes = Vec::with_capacity(places.len());

@@ -177,6 +177,13 @@ fn on_disk_lists_are_taken_from_beside_the_index_only() {
     let flat = golden().join("flat_l2.index");
     let error = read_file(&flat, &json!({ "lists": golden_data })).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert_eq!(error.context_value("option"), Some("lists"), "{error}");
+    for path in [json!([flat, flat]), json!("a***")] {
+        let options = json!({ "path": path });
+        let error = read_file(&flat, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert_eq!(error.context_value("option"), Some("path"), "{error}");
+    }
 
     // A link beside the index may lead anywhere, too, and nobody said so.
     let beside = scratch.path().join("ivf6_ondisk.ivfdata");
