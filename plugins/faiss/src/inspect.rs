@@ -51,21 +51,18 @@ pub fn notices(index: &Index) -> Vec<String> {
     }
     let ntotal = index.parsed.root.header.ntotal;
     // One that can't be read at all says so when its splits are asked for.
-    match &index.layout {
-        Err(_) => {}
-        Ok(layout) => {
-            if layout.rows() != ntotal {
-                notices.push(format!(
-                    "{name}: the header counts {ntotal} vectors, but {} are in the file; Faiss counts vectors with NaN or infinity without storing them in inverted lists.",
-                    layout.rows()
-                ));
-            }
-            if !layout.losses.is_empty() {
-                notices.push(format!(
-                    "{name} loses something: {}.",
-                    layout.losses.join("; ")
-                ));
-            }
+    if let Ok(layout) = &index.layout {
+        if layout.rows() != ntotal {
+            notices.push(format!(
+                "{name}: the header counts {ntotal} vectors, but {} are in the file; Faiss counts vectors with NaN or infinity without storing them in inverted lists.",
+                layout.rows()
+            ));
+        }
+        if !layout.losses.is_empty() {
+            notices.push(format!(
+                "{name} loses something: {}.",
+                layout.losses.join("; ")
+            ));
         }
     }
     notices
