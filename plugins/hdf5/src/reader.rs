@@ -2,6 +2,7 @@
 //! Reads the rows of one split, batch by batch.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
@@ -9,11 +10,12 @@ use milvusdm_plugin_api::{BatchReader, Error, ErrorKind, ReadRequest, Result, Se
 
 use crate::column::{ColumnReader, Reading};
 use crate::contents::Contents;
+use crate::h5::H5File;
 
 /// A cursor over the rows of a split.
 #[derive(Debug)]
 pub struct SplitReader {
-    file: String,
+    file: Arc<H5File>,
     schema: SchemaRef,
     services: Services,
     columns: Vec<ColumnReader>,
@@ -53,7 +55,7 @@ impl SplitReader {
         }
         let fixed = columns.iter().filter_map(|c| c.column().row_bytes());
         Ok(Self {
-            file: contents.file.path().display().to_string(),
+            file: Arc::clone(&contents.file),
             fixed_bytes: fixed.fold(0, u64::saturating_add),
             chunk_rows: contents.vectors.chunk_rows(),
             schema,
@@ -115,6 +117,15 @@ impl BatchReader for SplitReader {
         if self.rows.start >= self.rows.end {
             return Ok(None);
         }
+        let batch = self.read_batch();
+        // Of a file that changed, neither rows nor errors say anything.
+        self.file.check_unchanged()?;
+        batch.map(Some)
+    }
+}
+
+impl SplitReader {
+    fn read_batch(&mut self) -> Result<RecordBatch> {
         let (texts, end) = self.read_texts(self.planned_end())?;
         let range = self.rows.start..end;
         let mut arrays = Vec::with_capacity(self.columns.len());
@@ -125,17 +136,17 @@ impl BatchReader for SplitReader {
                     .read(range.clone())
                     .map_err(|e| match e.context_value("file") {
                         Some(_) => e,
-                        None => e.with("file", &self.file),
+                        None => e.with("file", self.file.path().display()),
                     })?,
             });
         }
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| {
             Error::new(ErrorKind::Internal, "making a batch")
-                .with("file", &self.file)
+                .with("file", self.file.path().display())
                 .with("row", range.start)
                 .caused_by(e)
         })?;
         self.rows.start = end;
-        Ok(Some(batch))
+        Ok(batch)
     }
 }

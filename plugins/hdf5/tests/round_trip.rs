@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::path::Path;
+
 use arrow_schema::DataType;
 use common::*;
-use milvusdm_plugin_api::Mode;
 use milvusdm_plugin_api::model::{BitOrder, Elem, VectorType};
+use milvusdm_plugin_api::{ErrorKind, Mode, ReadRequest};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -179,6 +181,81 @@ fn equal_data_give_equal_bytes_however_they_are_cut() {
             match &seen {
                 None => seen = Some(bytes),
                 Some(first) => assert!(*first == bytes, "{storage} in pieces of {piece}"),
+            }
+        }
+    }
+}
+
+/// Rows of two versions of a file would pass for one.
+#[test]
+fn a_file_that_is_written_while_it_is_read_is_refused() {
+    use std::os::unix::fs::FileExt;
+    let batch = batch(&VectorType::dense(Elem::F32, 8), None, 100, true);
+    let request = ReadRequest {
+        first_row: 0,
+        max_batch_bytes: 2000,
+        max_batch_rows: None,
+    };
+    let file = |path: &Path| {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).open(path).unwrap()
+    };
+    type Change<'a> = (&'a str, &'a dyn Fn(&Path), bool);
+    let changes: [Change; 4] = [
+        (
+            "overwritten",
+            &|path| file(path).write_all_at(b"x", 3000).unwrap(),
+            false,
+        ),
+        (
+            "longer",
+            &|path| {
+                let length = std::fs::metadata(path).unwrap().len();
+                file(path).set_len(length + 1).unwrap();
+            },
+            false,
+        ),
+        ("cut", &|path| file(path).set_len(1000).unwrap(), false),
+        (
+            "replaced",
+            &|path| {
+                let other = path.with_extension("other");
+                std::fs::write(&other, "theirs").unwrap();
+                std::fs::rename(other, path).unwrap();
+            },
+            true,
+        ),
+    ];
+    for storage in [
+        json!({}),
+        json!({ "compression": "gzip", "chunk_rows": 10 }),
+    ] {
+        for (what, change, is_read_on) in &changes {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.h5");
+            let spec = spec("c", None, Some(100), Mode::Fail);
+            write(with_path(storage.clone(), &path), spec, &batch, 100).unwrap();
+            // Well apart from what changes it, for file systems whose clocks are coarse.
+            let before = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+            file(&path).set_modified(before).unwrap();
+            let source = source(json!({ "path": path })).unwrap();
+            let dataset = source.datasets().unwrap().remove(0);
+            let split = source.splits(&dataset.key).unwrap().remove(0);
+            let mut reader = source.read(&dataset, &split, &request).unwrap();
+            let mut rows = reader.next().unwrap().unwrap().num_rows();
+            assert!(rows < 100);
+            change(&path);
+            let mut next = reader.next();
+            if *is_read_on {
+                while let Ok(Some(batch)) = &next {
+                    rows += batch.num_rows();
+                    next = reader.next();
+                }
+                assert_eq!((next.unwrap(), rows), (None, 100), "{what}");
+            } else {
+                let error = next.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Format, "{what}: {error}");
+                assert!(error.to_string().contains("changed while"), "{error}");
             }
         }
     }

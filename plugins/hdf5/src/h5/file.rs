@@ -146,6 +146,26 @@ impl H5File {
         fingerprint(&self.metadata)
     }
 
+    /// Refuses what was read of a file that was written to since it was opened; one that was
+    /// replaced is read on as it was.
+    ///
+    /// # Errors
+    /// `Format`, `Io`.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = self.raw.metadata().map_err(|e| {
+            Error::io("looking at a file that is read", &e).with("file", self.path.display())
+        })?;
+        let (now, opened) = (fingerprint(&now), self.fingerprint());
+        if now == opened {
+            return Ok(());
+        }
+        Err(self
+            .format_error("the file changed while it was read")
+            .with("found", now)
+            .with("opened", opened)
+            .help("run again once nothing writes it"))
+    }
+
     /// What the system says of it, as of its opening.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
