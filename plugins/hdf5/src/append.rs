@@ -36,7 +36,8 @@ pub fn open_target(path: &Path, options: &SinkOptions, has_ids: bool) -> Result<
     let source = SourceOptions {
         vectors: root(&options.vectors),
         ids: root(&options.ids).filter(|_| has_ids),
-        max_chunk_mib: 4096,
+        // Opening decodes nothing.
+        max_chunk_mib: u32::MAX,
         ..SourceOptions::at("")
     };
     Contents::open(path, &source)
@@ -55,6 +56,7 @@ impl Existing {
         existing.check_columns(plan)?;
         existing.check_vectors(plan)?;
         existing.check_rest()?;
+        existing.check_chunks()?;
         Ok(existing)
     }
 
@@ -167,6 +169,23 @@ impl Existing {
                 "the file also has a root attribute `{name}`, which would be lost"
             ))),
         }
+    }
+
+    /// Copying decodes rows of chunks as a whole, beside the task's memory.
+    fn check_chunks(&self) -> Result<()> {
+        let most = SourceOptions::at("").limits().chunk_bytes;
+        let bands = || self.contents.all().map(|c| c.stored.band_bytes());
+        let total = bands().fold(0, u64::saturating_add);
+        if total <= most {
+            return Ok(());
+        }
+        let largest = self.contents.all().max_by_key(|c| c.stored.band_bytes());
+        Err(self
+            .refuse(format!(
+                "a row of the file's compressed chunks takes {total} bytes to be decoded, more than {most} are not allowed"
+            ))
+            .with("largest", largest.map_or("", |c| c.stored.path()))
+            .help("rewrite the file with smaller chunks first (`h5repack -l`), or write to another target"))
     }
 
     /// Reads all rows and hands them to `write`, in the order of the plan's columns.

@@ -127,8 +127,9 @@ impl Column {
             } => {
                 // Of a string the chunk holds a reference.
                 let row_bytes = self.row_bytes().unwrap_or(16);
-                let rows = rows.min(self.rows());
-                rows.saturating_mul(row_bytes).saturating_mul(COPIES)
+                let rows = rows.min(self.rows()).saturating_mul(row_bytes);
+                // A chunk may hold more rows than there are.
+                rows.max(self.stored.band_bytes()).saturating_mul(COPIES)
             }
             _ => 0,
         }

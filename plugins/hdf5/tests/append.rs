@@ -176,6 +176,49 @@ fn appending_what_does_not_fit_is_refused_beforehand() {
     }
 }
 
+/// Its chunks would be decoded beside the task's memory.
+#[test]
+fn appending_to_chunks_that_are_too_large_is_refused_beforehand() {
+    let folder = tempfile::tempdir().unwrap();
+    // Bytes of all datasets' chunks together count.
+    for (i, (vectors, ids, why)) in [
+        (1 << 22, 1 << 10, Some("67117056 bytes")),
+        (1 << 20, 1 << 22, Some("largest: /ids")),
+        (1 << 20, 1 << 20, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = made(
+            folder.path(),
+            &format!("{i}.h5"),
+            &format!(
+                "f.create_dataset('embeddings', data=np.ones((3, 4), 'f4'), maxshape=(None, 4), chunks=({vectors}, 4), compression=1)
+f.create_dataset('ids', data=[1, 2, 3], maxshape=(None,), chunks=({ids},), compression=1)"
+            ),
+        );
+        let batch = small(2);
+        let request = request(&batch.schema(), spec("c", None, Some(2), Mode::Append));
+        let sink = sink(json!({ "path": path }));
+        let states = sink.check(std::slice::from_ref(&request)).unwrap();
+        let refusals = &states[0].refusals;
+        match why {
+            Some(why) => {
+                assert!(refusals[0].contains(why), "{refusals:?}");
+                assert!(refusals[0].contains("h5repack -l"), "{refusals:?}");
+                let error = sink.prepare(&request).unwrap_err().to_string();
+                assert!(error.contains(why), "{error}");
+            }
+            None => {
+                assert!(refusals.is_empty(), "{refusals:?}");
+                let spec = spec("c", None, Some(2), Mode::Append);
+                let ack = write(json!({ "path": path }), spec, &batch, 2).unwrap();
+                assert_eq!(ack.rows_total, Some(5));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_file_that_changes_while_it_is_appended_to_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();

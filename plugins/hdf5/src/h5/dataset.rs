@@ -67,6 +67,8 @@ pub struct StoredDataset {
     /// Bytes of an element in the file.
     element_bytes: u64,
     storage: Storage,
+    /// Bytes of a row of compressed chunks.
+    band_bytes: u64,
 }
 
 impl StoredDataset {
@@ -127,10 +129,15 @@ impl StoredDataset {
             stored,
             element_bytes,
             storage: Storage::Inline,
+            band_bytes: 0,
         };
         dataset.check_elements()?;
         dataset.storage = match (layout, chunk) {
-            (Layout::Chunked, Some(chunk)) => dataset.check_chunks(&chunk, &filters, limits)?,
+            (Layout::Chunked, Some(chunk)) => {
+                let (storage, band_bytes) = dataset.check_chunks(&chunk, &filters, limits)?;
+                dataset.band_bytes = band_bytes;
+                storage
+            }
             _ if dataset.elements() == Some(0) => Storage::Inline,
             (Layout::Contiguous, _) => dataset.check_contiguous(limits)?,
             _ => Storage::Inline,
@@ -177,6 +184,11 @@ impl StoredDataset {
     /// Where its bytes are.
     pub fn storage(&self) -> Storage {
         self.storage
+    }
+
+    /// Bytes of a row of compressed chunks, which is decoded as a whole; 0 where there are none.
+    pub fn band_bytes(&self) -> u64 {
+        self.band_bytes
     }
 
     /// Its path in the file.
@@ -230,13 +242,14 @@ impl StoredDataset {
         Ok(Storage::Contiguous { offset })
     }
 
-    /// Adds up what the chunk index says, without reading a chunk.
+    /// Adds up what the chunk index says, without reading a chunk; gives a row of chunks' bytes,
+    /// where they are compressed.
     fn check_chunks(
         &self,
         chunk: &[usize],
         filters: &[Filter],
         limits: &Limits,
-    ) -> Result<Storage> {
+    ) -> Result<(Storage, u64)> {
         let rows = chunk.first().copied().unwrap_or(0) as u64;
         let fits = chunk.len() == self.shape.len() && chunk.iter().all(|c| *c > 0);
         let element = self.element_bytes;
@@ -249,11 +262,13 @@ impl StoredDataset {
                 .format_error(format!("dataset `{}` has chunks of {chunk:?}", self.path)));
         };
         let is_filtered = !filters.is_empty();
-        if is_filtered {
-            self.check_band(rows, chunk_bytes, limits)?;
-        }
+        let band_bytes = match is_filtered {
+            true => self.check_band(rows, chunk_bytes, limits)?,
+            false => 0,
+        };
+        let storage = Storage::Chunked { rows, is_filtered };
         if limits.is_known {
-            return Ok(Storage::Chunked { rows, is_filtered });
+            return Ok((storage, band_bytes));
         }
         let (found, worst) = self.visit_chunks(chunk_bytes)?;
         if let Some(what) = worst {
@@ -271,12 +286,12 @@ impl StoredDataset {
         if found < wanted && !limits.allow_unwritten {
             return Err(self.unwritten(&format!("{found} of its {wanted} chunks are in the file")));
         }
-        Ok(Storage::Chunked { rows, is_filtered })
+        Ok((storage, band_bytes))
     }
 
     /// Refuses rows of compressed chunks that take too much memory: side by side, they are
-    /// decoded for any of their rows.
-    fn check_band(&self, rows: u64, chunk_bytes: u64, limits: &Limits) -> Result<()> {
+    /// decoded for any of their rows. Gives their bytes.
+    fn check_band(&self, rows: u64, chunk_bytes: u64, limits: &Limits) -> Result<u64> {
         let mut sizes = self.shape.iter().skip(1);
         let width = sizes.try_fold(self.element_bytes, |n, d| n.checked_mul(*d));
         let band = width
@@ -284,7 +299,7 @@ impl StoredDataset {
             .ok_or_else(|| self.too_large())?
             .max(chunk_bytes);
         if band <= limits.chunk_bytes {
-            return Ok(());
+            return Ok(band);
         }
         Err(self
             .file
