@@ -21,6 +21,10 @@ const HEADER_BYTES: u64 = 16;
 const WHOLE_BYTES: u64 = 64 << 10;
 /// Heaps that are held: as many as the library leaves open to be filled, and some.
 const HELD: usize = 24;
+/// What they take in memory, all together; the one that is read may take more by itself.
+const HELD_BYTES: u64 = 2 << 20;
+/// An object's place in memory, about.
+const OBJECT_BYTES: u64 = 40;
 /// Numbers of objects have 16 bits.
 const MAX_OBJECTS: usize = 1 << 16;
 
@@ -123,8 +127,16 @@ impl Heaps {
             Some(0) => {}
             Some(at) => self.held.swap(0, at),
             None => {
-                self.held.truncate(HELD - 1);
-                self.held.push_front(Heap::open(file, address)?);
+                let heap = Heap::open(file, address)?;
+                let mut room = HELD_BYTES.saturating_sub(heap.memory_bytes());
+                let fitting = self.held.iter().take(HELD - 1).take_while(|held| {
+                    let left = room.checked_sub(held.memory_bytes());
+                    room = left.unwrap_or(0);
+                    left.is_some()
+                });
+                let fitting = fitting.count();
+                self.held.truncate(fitting);
+                self.held.push_front(heap);
             }
         }
         self.held
@@ -158,6 +170,12 @@ impl Heap {
         };
         heap.list(file, size)?;
         Ok(heap)
+    }
+
+    /// What it takes in memory, about.
+    fn memory_bytes(&self) -> u64 {
+        let bytes = self.bytes.as_ref().map_or(0, Vec::len) as u64;
+        bytes + self.objects.len() as u64 * OBJECT_BYTES
     }
 
     /// Goes from object to object; each step goes on, so it comes to an end.
@@ -234,6 +252,49 @@ fn damaged(file: &H5File, heap: u64, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A heap of that many objects of 8 bytes, which say their number.
+    fn heap(objects: u16) -> Vec<u8> {
+        let size = HEADER_BYTES + u64::from(objects) * (HEADER_BYTES + 8);
+        let mut bytes = b"GCOL\x01\0\0\0".to_vec();
+        bytes.extend(size.to_le_bytes());
+        for number in 1..=objects {
+            bytes.extend(u64::from(number).to_le_bytes());
+            bytes.extend(8u64.to_le_bytes());
+            bytes.extend(format!("{number:08}").as_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn heaps_of_many_objects_are_not_all_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5");
+        hdf5::File::create(&path).unwrap().close().unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let mut addresses = Vec::new();
+        for objects in [[20_000; 24], [2_000; 24], [10; 24]].concat() {
+            addresses.push(bytes.len() as u64);
+            bytes.extend(heap(objects));
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let file = H5File::open(&path).unwrap();
+        let mut heaps = Heaps::default();
+        // Those that were read last are read from memory, however often it goes round.
+        for address in addresses.iter().chain(&addresses) {
+            let reference = Reference {
+                length: 8,
+                heap: *address,
+                object: 7,
+            };
+            let text = heaps.read(&file, &reference, |text| Ok(text.to_vec()));
+            assert_eq!(text.unwrap(), b"00000007");
+            let held: u64 = heaps.held.iter().map(Heap::memory_bytes).sum();
+            assert!(held <= HELD_BYTES, "{held} bytes are held");
+            assert!(heaps.held.len() <= HELD);
+        }
+        assert_eq!(heaps.held.len(), HELD, "small ones are held");
+    }
 
     #[test]
     fn references_to_nowhere_are_empty_strings() {
