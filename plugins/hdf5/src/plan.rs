@@ -145,18 +145,23 @@ impl FilePlan {
     /// `Config` where `chunk_rows` asks for too much memory.
     pub fn chunking(&self, options: &SinkOptions) -> Result<Chunking> {
         let vector_bytes = self.vector.row_bytes().unwrap_or(1).max(1) as u64;
+        let row_bytes = self.row_bytes().max(1);
+        let most_rows = (MAX_CHUNK_BYTES / row_bytes).max(1);
         let rows = options
             .chunk_rows
-            .unwrap_or((CHUNK_BYTES / vector_bytes).max(1));
-        let bytes = self.row_bytes().saturating_mul(rows);
+            .unwrap_or((CHUNK_BYTES / vector_bytes).clamp(1, most_rows));
+        let bytes = row_bytes.saturating_mul(rows);
         if options.chunk_rows.is_some() && rows > 1 && bytes > MAX_CHUNK_BYTES {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("option `chunk_rows` is {rows}, which makes chunks of {bytes} bytes"),
+                format!(
+                    "option `chunk_rows` is {rows}; together, a chunk of every column takes {bytes} bytes, \
+                     more than {MAX_CHUNK_BYTES} are not held in memory"
+                ),
             )
+            .with("option", "chunk_rows")
             .help(format!(
-                "at most {} rows make {MAX_CHUNK_BYTES} bytes",
-                (MAX_CHUNK_BYTES / self.row_bytes().max(1)).max(1)
+                "rows of {row_bytes} bytes allow `chunk_rows: {most_rows}`"
             )));
         }
         Ok(Chunking {
@@ -333,7 +338,15 @@ mod tests {
         };
         assert_eq!(plan.chunking(&rows(1000)).unwrap().rows, 1000);
         let error = plan.chunking(&rows(1 << 30)).unwrap_err().to_string();
-        assert!(error.contains("2097152 rows"), "{error}");
+        assert!(error.contains("`chunk_rows: 2097152`"), "{error}");
+        assert!(error.contains("(option: chunk_rows)"), "{error}");
         assert_eq!(plan.chunking(&SinkOptions::at("a")).unwrap().rows, 65_536);
+        // Few bytes of vectors beside many columns.
+        let wide = (0..99).fold(vectors(), |builder, i| {
+            builder.field(Field::new(format!("c{i}"), DataType::Float64, false))
+        });
+        let wide = plan_of(wide).unwrap();
+        let rows = wide.chunking(&SinkOptions::at("a")).unwrap().rows;
+        assert_eq!(rows, MAX_CHUNK_BYTES / (16 + 99 * 8));
     }
 }
