@@ -144,10 +144,14 @@ impl Contents {
         let file = Arc::new(file);
         let attributes = Attributes::read(&file, options)?;
         let vectors_path = vectors_path(&file, options)?;
-        let stored = StoredDataset::open(&file, &vectors_path, limits)?;
+        let stored = StoredDataset::open(&file, &vectors_path, limits)
+            .map_err(|e| of_option(e, "vectors".to_owned()))?;
         let (vector_type, reading) = vectors::interpret(&file, &stored, &attributes, options)?;
         let ids = match ids_path(&file, &vectors_path, options)? {
-            Some(path) => Some(id_column(&file, &path, stored.rows(), limits)?),
+            Some(path) => Some(
+                id_column(&file, &path, stored.rows(), limits)
+                    .map_err(|e| of_option(e, "ids".to_owned()))?,
+            ),
             None => None,
         };
         let mut contents = Self {
@@ -200,13 +204,14 @@ impl Contents {
 
     fn add_named(&mut self, paths: &[String], limits: &Limits) -> Result<()> {
         let (group, _) = split_path(self.vectors.stored.path());
-        for path in paths {
+        for (at, path) in paths.iter().enumerate() {
             let path = if path.starts_with('/') {
                 path.clone()
             } else {
                 format!("{group}/{path}")
             };
-            let stored = StoredDataset::open(&self.file, &path, limits)?;
+            let stored = StoredDataset::open(&self.file, &path, limits)
+                .map_err(|e| of_option(e, format!("columns[{at}]")))?;
             let column = scalar_column(&self.file, stored, self.rows())?;
             self.columns.push(column);
         }
@@ -259,6 +264,14 @@ impl Contents {
         if let Some(ids) = self.ids.as_mut().filter(|_| id_taken) {
             ids.name = IDS.to_owned();
         }
+    }
+}
+
+/// A path that can't be a dataset's is the option's fault, not the file's.
+fn of_option(error: Error, option: String) -> Error {
+    match error.kind() {
+        ErrorKind::Config => error.with("option", option),
+        _ => error,
     }
 }
 

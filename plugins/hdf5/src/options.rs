@@ -148,27 +148,33 @@ impl SourceOptions {
     pub fn check(&self) -> Result<()> {
         if self.path.as_slice().is_empty() || self.path.as_slice().iter().any(String::is_empty) {
             return Err(config(
+                "path",
                 "option `path` is empty, wanted a file, folder or pattern",
             ));
         }
         if self.bit_order == Some(BitOrder::Unknown) {
             return Err(config(
+                "bit_order",
                 "option `bit_order` is `unknown`, wanted `msb` or `lsb`",
             ));
         }
         if let Some(name) = &self.metric
             && metric::canonical(name).starts_with("native:")
         {
-            return Err(config(format!(
-                "option `metric` is `{name}`, which is no known metric"
-            ))
+            return Err(config(
+                "metric",
+                format!("option `metric` is `{name}`, which is no known metric"),
+            )
             .help("wanted for example `l2`, `ip`, `cosine`, `hamming` or `jaccard`"));
         }
         if !(1..=4096).contains(&self.max_chunk_mib) {
-            return Err(config(format!(
-                "option `max_chunk_mib` is {}, wanted 1 to 4096",
-                self.max_chunk_mib
-            )));
+            return Err(config(
+                "max_chunk_mib",
+                format!(
+                    "option `max_chunk_mib` is {}, wanted 1 to 4096",
+                    self.max_chunk_mib
+                ),
+            ));
         }
         Ok(())
     }
@@ -256,8 +262,10 @@ impl SinkOptions {
                 .and_then(|level| level.parse().ok())
             {
                 Some(level @ 1..=9) => Ok(Compression::Gzip(level)),
-                _ => Err(config(format!("option `compression` is `{other}`"))
-                    .help("wanted `none`, `gzip`, `gzip:1` to `gzip:9`, or `lzf`")),
+                _ => Err(
+                    config("compression", format!("option `compression` is `{other}`"))
+                        .help("wanted `none`, `gzip`, `gzip:1` to `gzip:9`, or `lzf`"),
+                ),
             },
         }
     }
@@ -268,34 +276,42 @@ impl SinkOptions {
     /// `Config`, naming the option.
     pub fn check(&self) -> Result<()> {
         if self.path.is_empty() {
-            return Err(config("option `path` is empty, wanted a file or folder"));
+            return Err(config(
+                "path",
+                "option `path` is empty, wanted a file or folder",
+            ));
         }
         if self.compression()? == Compression::None && self.shuffle {
-            return Err(config("option `shuffle` needs `compression`"));
+            return Err(config("shuffle", "option `shuffle` needs `compression`"));
         }
         if self.chunk_rows == Some(0) {
-            return Err(config("option `chunk_rows` is 0, wanted at least 1"));
+            return Err(config(
+                "chunk_rows",
+                "option `chunk_rows` is 0, wanted at least 1",
+            ));
         }
         for (option, name) in [("vectors", &self.vectors), ("ids", &self.ids)] {
             if !crate::names::is_dataset_name(name) {
-                return Err(config(format!(
-                    "option `{option}` is `{name}`, which can't be a dataset's name"
-                ))
+                return Err(config(
+                    option,
+                    format!("option `{option}` is `{name}`, which can't be a dataset's name"),
+                )
                 .help("wanted a name without `/`, other than `.`"));
             }
         }
         if self.vectors == self.ids {
-            return Err(config(format!(
-                "options `vectors` and `ids` are both `{}`",
-                self.ids
-            )));
+            return Err(config(
+                "ids",
+                format!("options `vectors` and `ids` are both `{}`", self.ids),
+            ));
         }
         Ok(())
     }
 }
 
-fn config(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Config, message)
+/// An error of an option; the host shows its line.
+fn config(option: &str, message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, message).with("option", option)
 }
 
 #[cfg(test)]
@@ -325,33 +341,49 @@ mod tests {
 
     #[test]
     fn options_that_do_not_fit_are_refused() {
-        let refused = |options: SinkOptions| options.check().unwrap_err().to_string();
-        assert!(
-            refused(SinkOptions {
-                shuffle: true,
-                ..SinkOptions::at("a")
-            })
-            .contains("`compression`")
-        );
-        assert!(
-            refused(SinkOptions {
-                ids: "a/b".to_owned(),
-                ..SinkOptions::at("a")
-            })
-            .contains("a/b")
-        );
-        assert!(
-            refused(SinkOptions {
-                ids: "embeddings".to_owned(),
-                ..SinkOptions::at("a")
-            })
-            .contains("both")
-        );
-        let metric = SourceOptions {
-            metric: Some("tall".to_owned()),
-            ..SourceOptions::at("a")
+        let sink = |change: &dyn Fn(&mut SinkOptions)| {
+            let mut options = SinkOptions::at("a");
+            change(&mut options);
+            options.check().unwrap_err()
         };
-        assert!(metric.check().unwrap_err().to_string().contains("tall"));
+        let source = |change: &dyn Fn(&mut SourceOptions)| {
+            let mut options = SourceOptions::at("a");
+            change(&mut options);
+            options.check().unwrap_err()
+        };
+        for (error, option, why) in [
+            (sink(&|o| o.path.clear()), "path", "empty"),
+            (sink(&|o| o.shuffle = true), "shuffle", "`compression`"),
+            (sink(&|o| o.chunk_rows = Some(0)), "chunk_rows", "0"),
+            (
+                sink(&|o| o.compression = "zip".into()),
+                "compression",
+                "zip",
+            ),
+            (sink(&|o| o.ids = "a/b".into()), "ids", "a/b"),
+            (sink(&|o| o.vectors = ".".into()), "vectors", "name"),
+            (sink(&|o| o.ids = "embeddings".into()), "ids", "both"),
+            (
+                source(&|o| o.path = OneOrMany::Many(Vec::new())),
+                "path",
+                "empty",
+            ),
+            (
+                source(&|o| o.metric = Some("tall".into())),
+                "metric",
+                "tall",
+            ),
+            (
+                source(&|o| o.bit_order = Some(BitOrder::Unknown)),
+                "bit_order",
+                "`lsb`",
+            ),
+            (source(&|o| o.max_chunk_mib = 0), "max_chunk_mib", "4096"),
+        ] {
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(error.context_value("option"), Some(option), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Config);
+        }
         SourceOptions {
             metric: Some("L2".to_owned()),
             ..SourceOptions::at("a")

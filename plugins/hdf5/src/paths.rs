@@ -78,7 +78,9 @@ fn by_stem(path: PathBuf) -> Place {
 
 fn add_pattern(pattern: &str, places: &mut Vec<Place>) -> Result<()> {
     let matches = glob::glob(pattern).map_err(|e| {
-        Error::new(ErrorKind::Config, format!("`{pattern}` is no pattern")).caused_by(e)
+        Error::new(ErrorKind::Config, format!("`{pattern}` is no pattern"))
+            .with("option", "path")
+            .caused_by(e)
     })?;
     let before = places.len();
     for path in matches {
@@ -167,6 +169,7 @@ fn refuse_doubles(places: &[Place]) -> Result<()> {
                 ErrorKind::Config,
                 "a file is named twice, its rows would come twice",
             )
+            .with("option", "path")
             .with("file", before.display())
             .with("again", place.path.display()));
         }

@@ -53,6 +53,7 @@ impl Layout {
                 ErrorKind::Config,
                 format!("{targets} datasets can't be written to one HDF5 file"),
             )
+            .with("option", "path")
             .with("file", path.display())
             .help("give a folder (`path: out/`), or pick one dataset with `select`")),
             _ => Ok(()),
@@ -68,6 +69,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_symlink() => fs::canonicalize(path).map_err(|e| {
             Error::new(ErrorKind::Config, "the target is a link that leads nowhere")
+                .with("option", "path")
                 .with("target", path.display())
                 .caused_by(e)
                 .help("remove the link, or choose another target")
@@ -84,6 +86,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
 pub fn file_at(path: &Path) -> Result<Option<u64>> {
     let in_the_way = |what: &str, at: &Path| {
         Error::new(ErrorKind::Config, format!("{what} is in the way of the target"))
+            .with("option", "path")
             .with("target", path.display())
             .with("found", at.display())
             .help("choose another target; HDF5 files end in `.h5` or `.hdf5`, all else is taken for a folder")

@@ -122,6 +122,7 @@ fn not_binary(file: &H5File, stored: &StoredDataset, what: &str) -> Error {
             stored.shape_text()
         ),
     )
+    .with("option", "binary")
     .with("file", file.path().display())
 }
 
@@ -189,6 +190,7 @@ fn bit_order(file: &H5File, attributes: &Attributes, options: &SourceOptions) ->
                 ErrorKind::Config,
                 format!("option `bit_order` is `{wanted}`, but the file says `{said}`"),
             )
+            .with("option", "bit_order")
             .with("file", file.path().display()))
         }
         (_, Some(wanted)) => Ok(wanted),
