@@ -322,3 +322,30 @@ f['matrix'] = np.zeros((3, 3))",
         "{text}"
     );
 }
+
+#[test]
+fn what_only_hdf5_2_reads_is_refused_with_the_cure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let write = |libver: &str| {
+        let program = format!(
+            "with h5py.File(sys.argv[1], 'w', libver={libver}) as f:
+    f.create_dataset('train', data=np.ones((100, 4), 'f4'), chunks=(10, 4), compression='gzip')"
+        );
+        python(&program, &[&path]);
+    };
+    write("'latest'");
+    let error = read_error(json!({ "path": path }));
+    for part in [
+        "bad version number",
+        "`h5repack --high=4` of HDF5 2",
+        "`libver=('earliest', 'v114')`",
+    ] {
+        assert!(error.contains(part), "`{part}` in: {error}");
+    }
+    write("('earliest', 'v114')");
+    assert_eq!(
+        read_one(json!({ "path": path }), 1 << 20).unwrap().1.len(),
+        1
+    );
+}

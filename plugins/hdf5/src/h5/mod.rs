@@ -40,8 +40,8 @@ pub fn library_error(doing: impl Into<String>, path: &Path, cause: &hdf5::Error)
         .caused_by(&cause);
     if cause.contains("bad version number") || cause.contains("bad superblock version") {
         return error.help(
-            "if the file is of a newer HDF5 than 1.14, have it written for that version, in h5py \
-             with `libver=('earliest', 'v114')`",
+            "if it was written for HDF5 2 (`libver='latest'`), rewrite it for 1.14: with \
+             `h5repack --high=4` of HDF5 2, or in h5py with `libver=('earliest', 'v114')`",
         );
     }
     if cause.contains(LOCKED) {
