@@ -145,6 +145,9 @@ pub struct TargetState {
     pub rows: Option<u64>,
     /// Bytes that writing will take, with what has to be kept meanwhile.
     pub needs_bytes: u64,
+    /// Bytes that writing it holds beside the batches that it is given, at most: a chunk that is
+    /// being filled and packed. The host refuses the task where `memory` does not cover them.
+    pub held_bytes: u64,
     /// Bytes that are free.
     pub free_bytes: Option<u64>,
     /// What shares those free bytes: a file system, a server.

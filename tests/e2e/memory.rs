@@ -168,7 +168,7 @@ fn large_compressed_chunks_stay_within_the_memory_or_are_refused_with_what_they_
         milvusdm(&space, &["copy", "hdf5:chunks.h5", "null:", &memory]).run()
     };
     let refused = copy("16MiB").exits(2);
-    refused.says(&["beside its batches", "memory: ", "MiB` or more"]);
+    refused.says(&["beside the batches", "memory: ", "MiB` or more"]);
     copy("128MiB")
         .within_mib(CONSTANT_MIB + 128)
         .exits(0)

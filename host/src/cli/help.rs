@@ -71,7 +71,7 @@ Shows what a task would do: datasets, splits, rows, bytes, targets, free space, 
 by conversion. Writes nothing.
 
 The exit code is that of a run which is refused: 0 if the task can run, 2 if a target exists \
-already or a conversion would have to be allowed.";
+already or a conversion would have to be allowed, 4 if source or sink can't be used (no room, say).";
 
 pub(super) const PLAN: &str = "\
 Examples:

@@ -55,19 +55,24 @@ impl Limits {
         }
     }
 
-    /// The same where each reader holds so many bytes beside its batches: fewer readers, or
-    /// smaller shares.
+    /// The same where each reader holds so many bytes beside its batches, and the sink so many
+    /// beside those that it is given: fewer readers, or smaller shares.
     ///
     /// # Errors
     /// The least `memory` with which one reader can work, if this one does not do.
-    pub fn with_held(self, held_bytes: u64) -> Result<Self, u64> {
-        if held_bytes == 0 {
+    pub fn with_held(self, reading: u64, writing: u64) -> Result<Self, u64> {
+        // The sink's own quarter comes first, then what may be spared.
+        let quarter = self.memory_bytes / 4;
+        let beyond_quarter = writing.saturating_sub(quarter);
+        if reading == 0 && beyond_quarter == 0 {
             return Ok(self);
         }
-        let pool = self.memory_bytes / 4 * 3;
+        let pool = quarter * 3;
         let share = |readers: u64| {
-            let with_spare = pool.saturating_add(SPARE_BYTES) / readers;
-            with_spare.saturating_sub(held_bytes).min(pool / readers)
+            let all = pool
+                .saturating_add(SPARE_BYTES)
+                .saturating_sub(beyond_quarter);
+            (all / readers).saturating_sub(reading).min(pool / readers)
         };
         let readers = (1..=self.readers).rev();
         match readers
@@ -81,10 +86,19 @@ impl Limits {
                 ..self
             }),
             None => {
-                let pool = held_bytes
-                    .saturating_add(MIN_READER_BYTES)
-                    .saturating_sub(SPARE_BYTES);
-                Err(pool.div_ceil(3).saturating_mul(4).next_multiple_of(1 << 20))
+                let held = reading.saturating_add(MIN_READER_BYTES);
+                let least = held
+                    .saturating_sub(SPARE_BYTES)
+                    .div_ceil(3)
+                    .saturating_mul(4);
+                // Where writing passes the quarter, all of the memory goes to both together.
+                let both = held.saturating_add(writing).saturating_sub(SPARE_BYTES);
+                let least = if writing > least / 4 {
+                    both.max(least)
+                } else {
+                    least
+                };
+                Err(least.next_multiple_of(1 << 20))
             }
         }
     }
@@ -109,24 +123,35 @@ mod tests {
     #[test]
     fn what_readers_hold_makes_them_fewer_and_then_needs_more_memory() {
         let limits = Limits::new(256 << 20, Some(4), &Capabilities::default());
-        assert_eq!(limits.with_held(0), Ok(limits));
-        assert_eq!(limits.with_held(5 << 20).unwrap().readers, 4);
-        let large = limits.with_held(100 << 20).unwrap();
+        assert_eq!(limits.with_held(0, 0), Ok(limits));
+        assert_eq!(limits.with_held(5 << 20, 0).unwrap().readers, 4);
+        let large = limits.with_held(100 << 20, 0).unwrap();
         assert_eq!((large.readers, large.reader_bytes), (2, 8 << 20));
-        let least = limits.with_held(1 << 30).unwrap_err();
+        let least = limits.with_held(1 << 30, 0).unwrap_err();
         let enough = Limits {
             memory_bytes: least,
             ..limits
         };
-        assert_eq!(enough.with_held(1 << 30).unwrap().readers, 1);
+        assert_eq!(enough.with_held(1 << 30, 0).unwrap().readers, 1);
         let less = Limits {
             memory_bytes: least - (2 << 20),
             ..limits
         };
-        assert!(less.with_held(1 << 30).is_err());
+        assert!(less.with_held(1 << 30, 0).is_err());
     }
 
     proptest! {
+        #[test]
+        fn the_least_memory_that_is_named_is_enough(reading in 0u64..(2 << 30), writing in 0u64..(2 << 30)) {
+            let limits = Limits::new(16 << 20, Some(4), &Capabilities::default());
+            if let Err(least) = limits.with_held(reading, writing) {
+                let enough = Limits { memory_bytes: least, ..limits }.with_held(reading, writing);
+                prop_assert!(enough.is_ok(), "{least} for {reading} and {writing}");
+                let shares = enough.map_or(0, |limits| limits.reader_bytes + reading);
+                prop_assert!(shares + writing <= least + SPARE_BYTES);
+            }
+        }
+
         #[test]
         fn readers_and_sink_stay_within_the_memory(memory in (16u64 << 20)..(1 << 40), readers in 1u64..1024) {
             let limits = Limits::new(memory, Some(readers), &Capabilities::default());

@@ -7,6 +7,7 @@
 
 mod inspect;
 mod limits;
+mod notices;
 mod refusals;
 mod target;
 
@@ -88,16 +89,12 @@ impl Plan {
         let parts = plan
             .parts(selected, task, control, &mut refusals)
             .map_err(of_source)?;
-        let splits = parts.iter().flat_map(|part| &part.splits);
-        let held = splits.map(|split| split.held_bytes).max().unwrap_or(0);
-        match plan.limits.with_held(held) {
-            Ok(limits) => plan.limits = limits,
-            Err(least) => refusals.too_little_memory(held, task, least),
-        }
+        plan.notices.extend(notices::unneeded(task, &parts));
         plan.targets = plan.group(parts, task, &mut refusals);
         plan.notices.extend(
             target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,
         );
+        plan.share_memory(task, &mut refusals);
         plan.refusals = refusals.into_inner();
         Ok(plan)
     }
@@ -106,7 +103,9 @@ impl Plan {
     fn select(&self, task: &Task, refusals: &mut Refusals) -> Result<Vec<Dataset>, Error> {
         let all = self.source.datasets()?;
         let names: Vec<DatasetName<'_>> = all.iter().map(name).collect();
-        for unmatched in task.selection.unmatched_includes(&names) {
+        let includes = task.selection.unmatched_includes(&names);
+        let excludes = task.selection.unmatched_excludes(&names);
+        for unmatched in includes.into_iter().chain(excludes) {
             refusals.task(task.locate_pointer(&unmatched.pointer, unmatched.error));
         }
         let is_selected = |dataset: &&Dataset| {
@@ -148,6 +147,23 @@ impl Plan {
             }
         }
         Ok(parts)
+    }
+
+    /// Shares the memory out, now that it is known what reading and writing hold beside batches.
+    fn share_memory(&mut self, task: &Task, refusals: &mut Refusals) {
+        let written = || self.targets.iter().filter(|target| target.is_written());
+        let splits = written()
+            .flat_map(|target| &target.parts)
+            .flat_map(|part| &part.splits);
+        let reading = splits.map(|split| split.held_bytes).max().unwrap_or(0);
+        let writing = written()
+            .map(|target| target.state.held_bytes)
+            .max()
+            .unwrap_or(0);
+        match self.limits.with_held(reading, writing) {
+            Ok(limits) => self.limits = limits,
+            Err(least) => refusals.too_little_memory(reading, writing, task, least),
+        }
     }
 
     /// The targets; a dataset that fits into none is refused.

@@ -55,12 +55,19 @@ impl Refusals {
         self.task(task.locate_pointer("/convert/duplicates", error));
     }
 
-    /// Reading takes more than the task's memory.
-    pub(super) fn too_little_memory(&mut self, held_bytes: u64, task: &Task, least: u64) {
+    /// Reading and writing take more than the task's memory.
+    pub(super) fn too_little_memory(
+        &mut self,
+        reading: u64,
+        writing: u64,
+        task: &Task,
+        least: u64,
+    ) {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         let message = format!(
-            "reading holds up to {} MiB beside its batches, which `memory` of {} MiB does not cover",
-            mib(held_bytes),
+            "reading holds up to {} MiB and writing {} MiB beside the batches, which `memory` of {} MiB does not cover",
+            mib(reading),
+            mib(writing),
             mib(task.memory_bytes)
         );
         let error = Error::new(ErrorKind::Config, message);

@@ -76,22 +76,32 @@ impl Selection {
     /// The includes that match none of `datasets` (all of the source, selected or not): a
     /// mistyped name must not pass as a run that had nothing to do.
     pub fn unmatched_includes(&self, datasets: &[DatasetName<'_>]) -> Vec<Unmatched> {
-        let unmatched = self
-            .include
-            .iter()
-            .flatten()
-            .filter(|entry| !datasets.iter().any(|name| entry.pattern.matches(*name)));
-        unmatched
-            .enumerate()
-            .map(|(count, entry)| {
-                let nearest = (count < MAX_EXPLAINED)
-                    .then(|| nearest_name(&entry.pattern, &entry.written, datasets))
-                    .flatten();
-                let message = format!("`{}` matches nothing in the source", entry.written);
-                unmatched_at(&entry.pointer, message, nearest, datasets)
-            })
-            .collect()
+        unmatched(self.include.iter().flatten(), datasets)
     }
+
+    /// The names under `exclude` that match none of `datasets`: what they were to keep back would
+    /// be moved. A pattern may match nothing.
+    pub fn unmatched_excludes(&self, datasets: &[DatasetName<'_>]) -> Vec<Unmatched> {
+        let names = self.exclude.iter().filter(|entry| !entry.pattern.is_wild());
+        unmatched(names, datasets)
+    }
+}
+
+fn unmatched<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
+    datasets: &[DatasetName<'_>],
+) -> Vec<Unmatched> {
+    entries
+        .filter(|entry| !datasets.iter().any(|name| entry.pattern.matches(*name)))
+        .enumerate()
+        .map(|(count, entry)| {
+            let nearest = (count < MAX_EXPLAINED)
+                .then(|| nearest_name(&entry.pattern, &entry.written, datasets))
+                .flatten();
+            let message = format!("`{}` matches nothing in the source", entry.written);
+            unmatched_at(&entry.pointer, message, nearest, datasets)
+        })
+        .collect()
 }
 
 pub(super) fn unmatched_at(
