@@ -201,7 +201,7 @@ fn a_file_that_is_written_while_it_is_read_is_refused() {
         options.write(true).open(path).unwrap()
     };
     type Change<'a> = (&'a str, &'a dyn Fn(&Path), bool);
-    let changes: [Change; 4] = [
+    let changes: [Change<'_>; 4] = [
         (
             "overwritten",
             &|path| file(path).write_all_at(b"x", 3000).unwrap(),
