@@ -21,7 +21,7 @@ use crate::on_disk;
 use crate::options::{Lossy, SourceOptions, Space};
 use crate::paths::Place;
 use crate::reader::{Pools, Scratch, Shape, SplitReader};
-use crate::rows::duplicates::DuplicateRows;
+use crate::rows::duplicates::{DuplicateRows, Places};
 use crate::rows::{FlatRows, ListRows, Rows};
 use crate::splits::{self, Part, Planned};
 
@@ -43,6 +43,8 @@ pub struct Index {
     services: Services,
     pools: Arc<Pools>,
     splits: OnceLock<Result<Vec<Planned>>>,
+    /// Where the vectors of pairs are, if that is kept in a file.
+    places: OnceLock<Arc<Places>>,
     /// Held by the readers that there are: a folder may have more indexes than memory has room
     /// for their tables.
     tables: Mutex<Weak<Tables>>,
@@ -84,6 +86,7 @@ impl Index {
             services: services.clone(),
             pools: pools.clone(),
             splits: OnceLock::new(),
+            places: OnceLock::new(),
             tables: Mutex::default(),
         };
         index.find_lists(&file, options)?;
@@ -204,13 +207,34 @@ impl Index {
             false => self.tables(&file, layout)?.held_bytes(),
         };
         let splits = splits::plan(&file, layout, &self.fingerprint, held_bytes)?;
-        for planned in &splits {
+        if splits
+            .iter()
+            .any(|planned| matches!(planned.part, Part::Pairs(_)))
+        {
             // A pair that leads nowhere must show before the first row is written.
-            if let Part::Pairs(_) = planned.part {
-                self.rows(layout, &(file.clone(), data.clone()), &planned.part)?;
-            }
+            self.places(layout, &(file, data))?;
         }
         Ok(splits)
+    }
+
+    /// Where the vectors of pairs are.
+    fn places(&self, layout: &Layout, (file, data): &Files) -> Result<Arc<Places>> {
+        if let Some(places) = self.places.get() {
+            return Ok(places.clone());
+        }
+        let Storage::Lists {
+            lists,
+            instances: Some(pairs),
+            ..
+        } = &layout.storage
+        else {
+            return Err(Error::new(ErrorKind::Internal, "an index has no pairs"));
+        };
+        let places = Arc::new(Places::find(file, data.as_ref(), lists, *pairs)?);
+        Ok(match places.is_in_file() {
+            true => self.places.get_or_init(|| places).clone(),
+            false => places,
+        })
     }
 
     /// Opens the files again, if they are the same.
@@ -230,7 +254,8 @@ impl Index {
         Ok((file, data))
     }
 
-    fn rows(&self, layout: &Layout, (file, data): &Files, part: &Part) -> Result<Box<dyn Rows>> {
+    fn rows(&self, layout: &Layout, files: &Files, part: &Part) -> Result<Box<dyn Rows>> {
+        let (file, data) = files;
         let misfit = || Error::new(ErrorKind::Internal, "a split does not belong to its index");
         Ok(match (part, &layout.storage) {
             (Part::Rows(rows), Storage::Flat { at, packing, .. }) => {
@@ -243,20 +268,9 @@ impl Index {
                 *packing,
                 *range,
             )),
-            (
-                Part::Pairs(range),
-                Storage::Lists {
-                    lists, instances, ..
-                },
-            ) => {
-                let pairs = instances.ok_or_else(misfit)?;
-                Box::new(DuplicateRows::new(
-                    file,
-                    data.clone(),
-                    lists,
-                    pairs,
-                    range.clone(),
-                )?)
+            (Part::Pairs(range), Storage::Lists { .. }) => {
+                let places = self.places(layout, files)?;
+                Box::new(DuplicateRows::new(data.clone(), places, range.clone()))
             }
             _ => return Err(misfit()),
         })

@@ -12,7 +12,7 @@ use milvusdm_plugin_api::{Result, Split};
 use crate::format::ReadAt;
 use crate::format::invlists::Lists;
 use crate::layout::{Layout, Storage};
-use crate::rows::duplicates::PAIRS;
+use crate::rows::duplicates::{self, PAIRS};
 use crate::rows::lists::ListRange;
 use crate::rows::walk::{ListWalk, Place};
 
@@ -66,7 +66,9 @@ pub fn plan(
         } => {
             plan.lists(file, lists)?;
             if let Some(pairs) = instances {
-                plan.ranges(pairs.count, PAIRS, "pairs", Part::Pairs);
+                plan.held_bytes =
+                    held_bytes.saturating_add(duplicates::held_bytes(pairs.count, lists.rows));
+                plan.ranges(pairs.count, PAIRS, "duplicates", Part::Pairs);
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod duplicates;
 pub mod flat;
 pub mod gather;
 pub mod lists;
+pub mod sort;
 pub mod walk;
 
 use milvusdm_plugin_api::Result;
