@@ -57,11 +57,11 @@ pub enum ErrorKind {
 ///     "code size 512 does not match dimension 64 (expected 256) (file: a.index, offset: 33); is this an `IxF2` index?"
 /// );
 /// ```
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Inner {
     kind: ErrorKind,
     message: String,

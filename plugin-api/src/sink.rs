@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Capabilities, Descriptor};
-use crate::{Result, Services};
+use crate::{Error, Result, Services};
 
 /// A place that datasets are written to.
 pub trait Sink: Send + Sync + Sized + 'static {
@@ -153,7 +153,7 @@ pub struct TargetState {
     /// What shares those free bytes: a file system, a server.
     pub volume: String,
     /// Why the target can't be written; the run stops before the first write.
-    pub refusals: Vec<String>,
+    pub refusals: Vec<Error>,
     /// What a person should know beforehand.
     pub notices: Vec<String>,
 }

@@ -174,3 +174,19 @@ fn large_compressed_chunks_stay_within_the_memory_or_are_refused_with_what_they_
         .exits(0)
         .prints(&["262,144 found = 262,144 written"]);
 }
+
+#[test]
+fn large_chunks_of_the_target_stay_within_the_memory_or_are_refused_with_what_they_need() {
+    let space = Space::new();
+    let copy = |memory: &str| {
+        let target = "hdf5:out.h5?compression=gzip:1&shuffle=true&chunk_rows=30000";
+        let memory = format!("--memory={memory}");
+        milvusdm(&space, &["copy", "random:200000?dim=128", target, &memory]).run()
+    };
+    let refused = copy("16MiB").exits(2);
+    refused.says(&["beside the batches", "`memory: ", "MiB` or more"]);
+    copy("96MiB")
+        .within_mib(CONSTANT_MIB + 96)
+        .exits(0)
+        .prints(&["200,000 found = 200,000 written"]);
+}

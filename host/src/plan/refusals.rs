@@ -32,6 +32,15 @@ impl Refusals {
         self.push(about, error, exit);
     }
 
+    /// Something that is the matter with a target, as the sink found it.
+    pub(super) fn target(&mut self, about: &str, error: Error) {
+        match error.kind() {
+            // What it can't do there, the task can do elsewhere.
+            ErrorKind::Unsupported => self.push(about, error, REFUSED),
+            _ => self.endpoint(about, error),
+        }
+    }
+
     /// `exclude` takes away all that there is; `include` says so itself.
     pub(super) fn nothing_selected(&mut self, task: &Task) {
         if self.0.is_empty() {

@@ -10,7 +10,7 @@ use crate::calls::Sink;
 use crate::convert::{Conversion, Recipe};
 use crate::ledger::Ledger;
 use crate::report::{Action, DatasetView, Status, TargetView};
-use crate::task::{TargetName, Task};
+use crate::task::{Side, TargetName, Task};
 
 /// A dataset on its way into a target.
 #[derive(Debug)]
@@ -253,7 +253,7 @@ pub(super) fn check(
     for (target, state) in targets.iter_mut().zip(states) {
         let name = target.name();
         for reason in &state.refusals {
-            refusals.endpoint(&name, Error::new(ErrorKind::Config, reason.clone()));
+            refusals.target(&name, task.locate(Side::Sink, reason.clone()));
         }
         notices.extend(
             state

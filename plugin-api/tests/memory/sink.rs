@@ -171,7 +171,9 @@ impl Sink for MemorySink {
                 ..TargetState::default()
             };
             if self.sins("skip refuses") && state.exists && target.spec.mode == Mode::Skip {
-                state.refusals.push("it exists".to_owned());
+                state
+                    .refusals
+                    .push(Error::new(ErrorKind::Exists, "it exists"));
             }
             state
         };

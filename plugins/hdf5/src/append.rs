@@ -10,7 +10,7 @@ use std::path::Path;
 use arrow_array::ArrayRef;
 use milvusdm_plugin_api::{BatchReader, Error, ErrorKind, ReadRequest, Result, Services};
 
-use crate::column::Reading;
+use crate::column::{Column, Reading};
 use crate::contents::{Attributes, Contents};
 use crate::h5::{Element, Number};
 use crate::options::{SinkOptions, SourceOptions};
@@ -63,6 +63,12 @@ impl Existing {
     /// Rows of the file.
     pub fn rows(&self) -> u64 {
         self.contents.rows()
+    }
+
+    /// Bytes that copying its rows holds, beside the rows.
+    pub fn decoding_bytes(&self) -> u64 {
+        let columns = self.contents.all().map(Column::decoding_bytes);
+        columns.fold(0, u64::saturating_add)
     }
 
     /// The metric that the file names.

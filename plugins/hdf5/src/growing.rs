@@ -10,9 +10,9 @@ use arrow_buffer::MutableBuffer;
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use crate::cells::Cells;
-use crate::h5::{Chunking, Element, GrowingDataset, NewFile};
+use crate::h5::{Chunking, Element, GrowingDataset, NewDataset, NewFile};
 use crate::partial::Partial;
-use crate::plan::FilePlan;
+use crate::plan::{FilePlan, MAX_CHUNK_BYTES};
 use crate::room::Room;
 
 /// A file whose datasets grow.
@@ -52,7 +52,8 @@ impl GrowingFile {
                 Element::Number(_) | Element::Bool => Some(GrowingColumn {
                     dataset: file.grow(&column.dataset, chunking)?,
                     row_bytes: column.dataset.row_bytes(),
-                    waiting: MutableBuffer::new(0),
+                    // Whole at once: growing would double it.
+                    waiting: MutableBuffer::new(chunk_bytes(&column.dataset, chunking)),
                 }),
             });
         }
@@ -124,6 +125,12 @@ impl GrowingFile {
         }
         Ok((self.file, self.rows))
     }
+}
+
+/// Bytes of a chunk; the plan has bounded them.
+fn chunk_bytes(dataset: &NewDataset, chunking: Chunking) -> usize {
+    let bytes = dataset.row_bytes().saturating_mul(chunking.rows);
+    usize::try_from(bytes.min(MAX_CHUNK_BYTES)).unwrap_or(0)
 }
 
 impl GrowingColumn {

@@ -13,7 +13,7 @@ use crate::{FORMAT_VERSION, IDS, VECTORS, names};
 /// Bytes of a chunk of vectors, where the task does not say how many rows.
 const CHUNK_BYTES: u64 = 1 << 20;
 /// Largest row of chunks, all columns together: it is held in memory until it is full.
-const MAX_CHUNK_BYTES: u64 = 32 << 20;
+pub const MAX_CHUNK_BYTES: u64 = 32 << 20;
 
 /// A column of the target.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +169,20 @@ impl FilePlan {
             compression: options.compression()?,
             shuffle: options.shuffle,
         })
+    }
+}
+
+impl FilePlan {
+    /// Bytes that writing chunks of this kind holds at most: the rows that wait for theirs to be
+    /// full, and the library's copies while it packs them.
+    pub fn held_bytes(&self, chunking: &Chunking) -> u64 {
+        let copies = match (chunking.compression, chunking.shuffle) {
+            (Compression::None, _) => 3,
+            (_, false) => 5,
+            (_, true) => 6,
+        };
+        let chunk = self.row_bytes().saturating_mul(chunking.rows);
+        chunk.saturating_mul(copies)
     }
 }
 

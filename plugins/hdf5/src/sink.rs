@@ -139,7 +139,7 @@ impl Hdf5Sink {
             location: place.display().to_string(),
             ..TargetState::default()
         };
-        let mut refuse = |error: &Error| state.refusals.push(error.to_string());
+        let mut refuse = |error: &Error| state.refusals.push(error.clone());
         let plan = FilePlan::of(&request.schema, spec, &self.options)
             .and_then(|plan| plan.chunking(&self.options).map(|_| plan))
             .inspect_err(&mut refuse)
@@ -154,6 +154,9 @@ impl Hdf5Sink {
         state.free_bytes = room.free_bytes;
         state.volume = room.volume;
         state.needs_bytes = self.needs_bytes(&plan, request);
+        if !self.is_contiguous || spec.rows.is_none() {
+            state.held_bytes = plan.held_bytes(&plan.chunking(&self.options)?);
+        }
         if self.options.compression()? != crate::h5::Compression::None {
             state.notices.push(format!(
                 "compressed: at most {} bytes, how many is not known before",
@@ -164,12 +167,16 @@ impl Hdf5Sink {
         if let Some(bytes) = found {
             state.exists = true;
             let looked = match spec.mode {
-                Mode::Append => Existing::open(&path, &self.options, &plan).map(|e| e.rows()),
+                Mode::Append => Existing::open(&path, &self.options, &plan).map(|existing| {
+                    let held = existing.decoding_bytes();
+                    state.held_bytes = state.held_bytes.saturating_add(held);
+                    existing.rows()
+                }),
                 _ => append::open_target(&path, &self.options, false).map(|c| c.rows()),
             };
             match looked {
                 Ok(rows) => state.rows = Some(rows),
-                Err(error) if spec.mode == Mode::Append => state.refusals.push(error.to_string()),
+                Err(error) if spec.mode == Mode::Append => state.refusals.push(error),
                 Err(error) => state
                     .notices
                     .push(format!("the file that is there: {error}")),
