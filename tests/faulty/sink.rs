@@ -70,6 +70,8 @@ impl Sink for FaultySink {
             id_types: vec!["Int64".to_owned()],
             id_policy: vec!["given".to_owned()],
             vectors: vec![VectorCapability::new(Kind::Dense, &[Elem::F32])],
+            // Nothing is kept at all.
+            transactional_publish: true,
             count: CountCapability { exact: true },
             ..Capabilities::default()
         })
