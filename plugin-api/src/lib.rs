@@ -10,6 +10,7 @@
 pub mod abi;
 mod buffers;
 mod error;
+mod forward;
 pub mod model;
 mod plugin;
 mod services;
@@ -19,7 +20,9 @@ pub mod testkit;
 
 pub use buffers::BufferPool;
 pub use error::{Error, ErrorKind, Result};
-pub use plugin::{NoSink, NoSource, Plugin, PluginInfo, Registration, TrampolineTable};
+pub use plugin::{
+    NoSink, NoSource, PanicStrategy, Plugin, PluginInfo, Registration, TrampolineTable,
+};
 pub use services::{HostCalls, LogLevel, Services};
 pub use sink::{
     FinishAck, Mode, Rejected, Sink, TargetRequest, TargetSpec, TargetState, TargetWriter,

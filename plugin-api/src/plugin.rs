@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::abi::table::StaticTable;
 use crate::abi::{PluginHandle, PluginTable, export};
 use crate::model::Capabilities;
 use crate::{
@@ -21,6 +22,8 @@ pub trait Plugin: 'static {
     const SUMMARY: &'static str;
     /// The page for `plugins show`, in Markdown.
     const DOCS: &'static str;
+    /// The crate that it stands in; what that crate logs through `tracing` is the plugin's own.
+    const CRATE: &'static str;
     /// What reads; [`NoSource`] if it only writes.
     type Source: Source;
     /// What writes; [`NoSink`] if it only reads.
@@ -46,12 +49,35 @@ pub struct PluginInfo {
     /// JSON Schema of the options under `sink:`; `None` if it does not write.
     #[serde(default)]
     pub sink_options: Option<Value>,
+    /// What a panic in it does.
+    #[serde(default)]
+    pub panic: PanicStrategy,
+}
+
+/// What a panic in a plugin does. One that aborts the process is not loaded: it would take the
+/// host along, in the middle of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PanicStrategy {
+    /// It comes back as an error, or there are no panics in its language.
+    #[default]
+    Unwind,
+    /// It ends the process.
+    Abort,
+}
+
+impl PanicStrategy {
+    /// How this crate was built, and with it the plugin that it is part of.
+    pub const OF_THIS_BUILD: Self = match cfg!(panic = "abort") {
+        true => Self::Abort,
+        false => Self::Unwind,
+    };
 }
 
 /// A table whose entries are this crate's own trampolines.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct TrampolineTable(PluginTable);
+pub struct TrampolineTable(StaticTable);
 
 impl TrampolineTable {
     /// Makes the table of a plugin; the sides that it does not have stay empty.
@@ -67,12 +93,17 @@ impl TrampolineTable {
         if has_sink {
             table = export::with_sink::<P::Sink>(table);
         }
-        Self(table)
+        Self(StaticTable::new(table))
     }
 
     /// The plugin of this table, for tests and for a host that lists its plugins by name.
     pub fn handle(&'static self) -> PluginHandle {
-        PluginHandle::of(&self.0)
+        PluginHandle::of(self.0.table())
+    }
+
+    /// What the doors hand out.
+    pub(crate) const fn stands(&'static self) -> &'static StaticTable {
+        &self.0
     }
 }
 
@@ -104,7 +135,9 @@ impl Registration {
     /// Registers a table.
     #[doc(hidden)]
     pub const fn new(table: &'static TrampolineTable) -> Self {
-        Self { table: &table.0 }
+        Self {
+            table: table.0.table(),
+        }
     }
 
     /// Every linked-in plugin's table, in no particular order.
@@ -136,14 +169,16 @@ macro_rules! export_plugin {
     };
     (@ $name:expr, $summary:expr, $docs:expr, $source:ty, $sink:ty, $reads:literal, $writes:literal) => {
         /// The plugin as the boundary sees it.
+        #[doc(hidden)]
         #[derive(Debug)]
-        struct ThisPlugin;
+        pub struct ThisPlugin;
 
         impl $crate::Plugin for ThisPlugin {
             const NAME: &'static str = $name;
             const VERSION: &'static str = env!("CARGO_PKG_VERSION");
             const SUMMARY: &'static str = $summary;
             const DOCS: &'static str = $docs;
+            const CRATE: &'static str = env!("CARGO_CRATE_NAME");
             type Source = $source;
             type Sink = $sink;
         }

@@ -159,7 +159,7 @@ pub struct TargetState {
 }
 
 /// Where the rows of a batch belong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, abi_stable::StableAbi)]
 #[repr(C)]
 pub struct WriteAt {
     /// Position of the split in the target's plan, from 0.

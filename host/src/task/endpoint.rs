@@ -284,6 +284,7 @@ mod tests {
             docs,
             source_options,
             sink_options,
+            panic: Default::default(),
         })
     }
 

@@ -141,6 +141,7 @@ mod tests {
             docs: String::new(),
             source_options: source,
             sink_options: sink,
+            panic: Default::default(),
         };
         vec![
             plugin("faiss", Some(options("path")), None),

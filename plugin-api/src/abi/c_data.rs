@@ -6,8 +6,11 @@
 //! others; [`FfiArray::import`] therefore walks the structs itself (see `c_import`). Buffers
 //! carry no lengths: that they are as long as the array claims is taken on trust.
 
+#![allow(non_local_definitions)] // As in `table`.
+
 use std::ffi::c_void;
 
+use abi_stable::StableAbi;
 use arrow_array::ffi::FFI_ArrowArray;
 use arrow_array::{Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow_schema::SchemaRef;
@@ -18,7 +21,7 @@ use super::plain::broken;
 use crate::{Result, model};
 
 /// Mirror of `struct ArrowArray`.
-#[derive(Debug)]
+#[derive(Debug, StableAbi)]
 #[repr(C)]
 pub struct FfiArray {
     /// Logical rows.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Schemas as Arrow C Data: checked before arrow-rs reads them.
 
+#![allow(non_local_definitions)] // As in `table`.
+
 use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_void};
 
+use abi_stable::StableAbi;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{Schema, SchemaRef};
 
@@ -16,7 +19,7 @@ use crate::{Error, ErrorKind, Result};
 const MAX_FIELDS: i64 = 65_536;
 
 /// Mirror of `struct ArrowSchema`.
-#[derive(Debug)]
+#[derive(Debug, StableAbi)]
 #[repr(C)]
 pub struct FfiSchema {
     /// Type, NUL-terminated.

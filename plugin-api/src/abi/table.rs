@@ -7,8 +7,19 @@
 //! [`FAILED`](super::plain::FAILED), and in the last case fills in the error document. Calls
 //! block. A handle may be used from any thread; a reader from one at a time.
 
+// The derive for the layout check puts its code into a constant, as it did before this lint was.
+#![allow(non_local_definitions)]
+
+use std::fmt;
+
+use abi_stable::StableAbi;
+use abi_stable::library::RootModule;
+use abi_stable::prefix_type::WithMetadata;
+use abi_stable::sabi_types::VersionStrings;
+
 use super::c_data::FfiArray;
 use super::c_schema::FfiSchema;
+use super::hashes;
 use super::plain::{Doc, ServicesHead, Str};
 use crate::WriteAt;
 
@@ -16,9 +27,11 @@ use crate::WriteAt;
 pub const API_MAJOR: u16 = 1;
 /// Minor version: entries that were appended.
 pub const API_MINOR: u16 = 0;
+/// Entries that every table of this major version has.
+pub const BASE_ENTRIES: u32 = 21;
 
 /// An object of the plugin's; only its address crosses.
-#[derive(Debug)]
+#[derive(Debug, StableAbi)]
 #[repr(C)]
 pub struct Opaque {
     _private: [u8; 0],
@@ -28,8 +41,12 @@ pub struct Opaque {
 macro_rules! table {
     ($($(#[$doc:meta])* $entry:ident: ($($arg:ty),*),)+) => {
         /// What a plugin offers; see the module's page for the rules.
-        #[derive(Debug, Clone, Copy)]
+        ///
+        /// It is at once the abi_stable root module, so that both doors lead to one address.
+        #[derive(Debug, Clone, Copy, StableAbi)]
         #[repr(C)]
+        #[sabi(kind(Prefix(prefix_ref = PluginTableRef, prefix_fields = PluginTablePrefix)))]
+        #[sabi(missing_field(option))]
         pub struct PluginTable {
             /// Bytes of the whole table: entries beyond it are not there.
             pub size: usize,
@@ -39,12 +56,19 @@ macro_rules! table {
             pub api_minor: u16,
             /// Number of entries.
             pub n_entries: u32,
+            /// As many hashes: each tells the entry and all before it, with their arguments.
+            pub entry_hashes: *const u64,
             $($(#[$doc])* pub $entry: Option<unsafe extern "C" fn($($arg),*) -> u32>,)+
         }
 
         impl PluginTable {
             /// Names of the entries, in their order.
             pub const ENTRIES: &'static [&'static str] = &[$(stringify!($entry)),+];
+
+            /// What [`entry_hashes`](Self::entry_hashes) points to.
+            pub const ENTRY_HASHES: &'static [u64] = &hashes::chain(&[
+                $((stringify!($entry), &[$(<$arg as hashes::Crosses>::HASH),*])),+
+            ]);
 
             /// A table of this version without any entry.
             pub const fn empty() -> Self {
@@ -53,6 +77,7 @@ macro_rules! table {
                     api_major: API_MAJOR,
                     api_minor: API_MINOR,
                     n_entries: Self::ENTRIES.len() as u32,
+                    entry_hashes: Self::ENTRY_HASHES.as_ptr(),
                     $($entry: None,)+
                 }
             }
@@ -106,11 +131,59 @@ table! {
     /// Takes back what can be taken back: writer, error.
     writer_abort: (*mut Opaque, *mut Doc),
     /// Frees a writer.
+    #[sabi(last_prefix_field)]
     writer_close: (*mut Opaque),
 }
 
-const _: () = assert!(size_of::<PluginTable>() == 16 + 8 * PluginTable::ENTRIES.len());
-const _: () = assert!(std::mem::offset_of!(PluginTable, info) == 16);
+/// Bytes before the first entry.
+pub const HEAD_BYTES: usize = 24;
+
+const _: () = assert!(size_of::<PluginTable>() == HEAD_BYTES + 8 * PluginTable::ENTRIES.len());
+const _: () = assert!(std::mem::offset_of!(PluginTable, info) == HEAD_BYTES);
+const _: () = assert!(PluginTable::ENTRIES.len() as u32 >= BASE_ENTRIES);
+
+// SAFETY: a table is never written to; its entries may be called from any thread.
+unsafe impl Sync for PluginTable {}
+unsafe impl Send for PluginTable {}
+unsafe impl Sync for PluginTablePrefix {}
+unsafe impl Send for PluginTablePrefix {}
+
+impl RootModule for PluginTableRef {
+    abi_stable::declare_root_module_statics! {PluginTableRef}
+
+    const BASE_NAME: &'static str = "milvusdm_plugin";
+    const NAME: &'static str = "milvusdm_plugin";
+    const VERSION_STRINGS: VersionStrings = abi_stable::package_version_strings!();
+}
+
+/// A table in the form that abi_stable hands out, two words of its own before it.
+pub struct StaticTable(WithMetadata<PluginTable>);
+
+impl fmt::Debug for StaticTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.value.0.fmt(f)
+    }
+}
+
+// SAFETY: as for the table.
+unsafe impl Sync for StaticTable {}
+
+impl StaticTable {
+    /// Wraps a table.
+    pub const fn new(table: PluginTable) -> Self {
+        Self(WithMetadata::new(table))
+    }
+
+    /// The table alone, as the plain door gives it.
+    pub const fn table(&'static self) -> &'static PluginTable {
+        &self.0.value.0
+    }
+
+    /// The table as a root module.
+    pub const fn root_module(&'static self) -> PluginTableRef {
+        PluginTableRef(self.0.static_as_prefix())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -146,18 +219,19 @@ mod tests {
             "writer_close",
         ];
         assert_eq!(PluginTable::ENTRIES, FROZEN);
-        assert_eq!(size_of::<PluginTable>(), 16 + 8 * FROZEN.len());
+        assert_eq!(size_of::<PluginTable>(), 24 + 8 * FROZEN.len());
         assert_eq!(align_of::<PluginTable>(), 8);
         assert_eq!(offset_of!(PluginTable, size), 0);
         assert_eq!(offset_of!(PluginTable, api_major), 8);
         assert_eq!(offset_of!(PluginTable, api_minor), 10);
         assert_eq!(offset_of!(PluginTable, n_entries), 12);
-        assert_eq!(offset_of!(PluginTable, info), 16);
-        assert_eq!(offset_of!(PluginTable, source_open), 24);
-        assert_eq!(offset_of!(PluginTable, reader_next), 80);
-        assert_eq!(offset_of!(PluginTable, sink_open), 104);
-        assert_eq!(offset_of!(PluginTable, writer_write), 144);
-        assert_eq!(offset_of!(PluginTable, writer_close), 176);
+        assert_eq!(offset_of!(PluginTable, entry_hashes), 16);
+        assert_eq!(offset_of!(PluginTable, info), 24);
+        assert_eq!(offset_of!(PluginTable, source_open), 32);
+        assert_eq!(offset_of!(PluginTable, reader_next), 88);
+        assert_eq!(offset_of!(PluginTable, sink_open), 112);
+        assert_eq!(offset_of!(PluginTable, writer_write), 152);
+        assert_eq!(offset_of!(PluginTable, writer_close), 184);
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn info() -> PluginInfo {
             "additionalProperties": false,
         })),
         sink_options: None,
+        panic: Default::default(),
     }
 }
 

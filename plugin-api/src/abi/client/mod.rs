@@ -69,6 +69,45 @@ impl PluginHandle {
         }
     }
 
+    /// The handle of a loaded plugin's table.
+    ///
+    /// # Safety
+    /// The table passed the gate, and lives as long as the process.
+    pub(super) unsafe fn admitted(table: NonNull<PluginTable>) -> Self {
+        Self {
+            table: Table(table),
+        }
+    }
+
+    /// That no side is half there: a plugin that lacks an entry is refused before it is used,
+    /// not in the middle of a run.
+    pub(super) fn check_sides(&self) -> Result<()> {
+        entry!(self.table, info)?;
+        if entry!(self.table, source_open).is_ok() {
+            entry!(self.table, source_datasets)?;
+            entry!(self.table, source_schema)?;
+            entry!(self.table, source_splits)?;
+            entry!(self.table, source_inspect)?;
+            entry!(self.table, source_read)?;
+            entry!(self.table, source_close)?;
+            entry!(self.table, reader_next)?;
+            entry!(self.table, reader_account)?;
+            entry!(self.table, reader_close)?;
+        }
+        if entry!(self.table, sink_open).is_ok() {
+            entry!(self.table, sink_capabilities)?;
+            entry!(self.table, sink_check)?;
+            entry!(self.table, sink_prepare)?;
+            entry!(self.table, sink_close)?;
+            entry!(self.table, writer_write)?;
+            entry!(self.table, writer_flush)?;
+            entry!(self.table, writer_finish)?;
+            entry!(self.table, writer_abort)?;
+            entry!(self.table, writer_close)?;
+        }
+        Ok(())
+    }
+
     /// Every linked-in plugin.
     pub fn linked() -> Vec<Self> {
         Registration::tables().map(Self::of).collect()

@@ -18,7 +18,7 @@ use super::guard::{entry, quiet};
 use super::plain::{Doc, OK, broken};
 use super::table::{Opaque, PluginTable};
 use crate::model::Descriptor;
-use crate::{NoSink, NoSource, Plugin, PluginInfo, Result, Sink, Source};
+use crate::{NoSink, NoSource, PanicStrategy, Plugin, PluginInfo, Result, Sink, Source};
 
 /// A table with the entries that every plugin has.
 pub(crate) const fn common<P: Plugin>() -> PluginTable {
@@ -81,6 +81,7 @@ unsafe extern "C" fn info<P: Plugin>(out: *mut Doc, error: *mut Doc) -> u32 {
             docs: P::DOCS.to_owned(),
             source_options: reads.then(options::schema::<<P::Source as Source>::Options>),
             sink_options: writes.then(options::schema::<<P::Sink as Sink>::Options>),
+            panic: PanicStrategy::OF_THIS_BUILD,
         };
         unsafe { put(out, Doc::of(&info)?) }
     };

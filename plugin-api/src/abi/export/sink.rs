@@ -14,6 +14,7 @@ use crate::abi::c_schema::FfiSchema;
 use crate::abi::guard::entry;
 use crate::abi::plain::{Doc, LentServices, OK, ServicesHead, Str, broken};
 use crate::abi::table::Opaque;
+use crate::forward;
 use crate::{Sink, TargetRequest, TargetSpec, TargetWriter, WriteAt};
 
 /// A writer, and the schema of its batches.
@@ -30,6 +31,7 @@ pub(super) unsafe extern "C" fn sink_open<S: Sink>(
 ) -> u32 {
     let run = || {
         let services = unsafe { LentServices::take(services)? };
+        forward::start(&services);
         let options = options::read::<S::Options>(unsafe { options.bytes()? })?;
         unsafe { put_box(out, S::open(options, services)?) }
     };

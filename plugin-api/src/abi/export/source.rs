@@ -18,6 +18,7 @@ use crate::abi::guard::entry;
 use crate::abi::layout::check_layout;
 use crate::abi::plain::{Doc, END, LentServices, ServicesHead, Str};
 use crate::abi::table::Opaque;
+use crate::forward;
 use crate::{BatchReader, Dataset, Error, ErrorKind, ReadRequest, Result, Source, Split};
 
 /// A source, and the schemas that it gave.
@@ -75,6 +76,7 @@ pub(super) unsafe extern "C" fn source_open<S: Source>(
 ) -> u32 {
     let run = || {
         let services = unsafe { LentServices::take(services)? };
+        forward::start(&services);
         let options = options::read::<S::Options>(unsafe { options.bytes()? })?;
         let source = S::open(options, services)?;
         unsafe {
