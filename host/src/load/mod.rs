@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Plugins from outside: from a name to a handle on a library that was checked.
+//!
+//! The order: [`places`] to search → [`access`] (who may have written the file) → [`copy`] (the
+//! very bytes that are checked are the ones that run) → [`elf`] (whole, of this machine, with one
+//! of our doors; no code runs) → [`pins`] (does the user trust these bytes) → [`enter`] (dlopen,
+//! door, gate, info). Each step that a candidate passes is kept in its [`Trace`], and the one
+//! that refuses it is an error that says why.
+//!
+//! Only [`enter`] has unsafe code.
+
+mod access;
+mod copy;
+mod elf;
+mod enter;
+mod pins;
+mod places;
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+use milvusdm_plugin_api::abi::PluginHandle;
+use milvusdm_plugin_api::abi::note::NoteDoc;
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
+
+use access::Consent;
+use copy::PrivateCopy;
+pub use elf::Facts;
+pub use pins::{Pin, Pins};
+pub use places::{Origin, Place, file_name};
+pub use trace::{Step, Trace};
+
+use crate::registry::PluginOptions;
+
+/// A file that passed every check that runs no code of it.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The file, its links resolved.
+    pub path: PathBuf,
+    /// What its note or else its file name says it is called.
+    pub name: String,
+    /// What stands in the file.
+    pub facts: Facts,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    copy: PrivateCopy,
+    consent: Consent,
+}
+
+/// A plugin that was loaded.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Calls into it.
+    pub handle: PluginHandle,
+    /// What it says of itself.
+    pub info: PluginInfo,
+    /// The file that it came from.
+    pub path: PathBuf,
+    /// SHA-256 of the bytes that run.
+    pub sha256: String,
+}
+
+/// A file that was looked at for a name.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The file as it was found.
+    pub path: PathBuf,
+    /// Why it was not taken.
+    pub error: Error,
+}
+
+/// What came of looking for a plugin.
+#[derive(Debug)]
+pub struct Search {
+    /// The plugin, if one was loaded.
+    pub loaded: Option<Loaded>,
+    /// The files that were refused before it.
+    pub refused: Vec<Attempt>,
+    /// Every place that was searched, with what was found there.
+    pub searched: Vec<(String, String)>,
+}
+
+/// Looks for plugins in the places that the user's options and the system name.
+#[derive(Debug)]
+pub struct Loader {
+    places: Vec<Place>,
+    allowed: Vec<PathBuf>,
+}
+
+impl Loader {
+    /// A loader for these options and this process's environment.
+    pub fn new(options: &PluginOptions) -> Self {
+        Self {
+            places: places::list(&options.dirs),
+            allowed: options.allowed.clone(),
+        }
+    }
+
+    /// Looks for a plugin and loads the first file of its name that is not refused.
+    pub fn find(&self, name: &str) -> Search {
+        let mut search = Search {
+            loaded: None,
+            refused: Vec::new(),
+            searched: Vec::new(),
+        };
+        let pins = Pins::read();
+        for (path, consent) in self.files_of(name, &mut search) {
+            let mut trace = Trace::new(&path);
+            let found = examine(&path, consent, &mut trace)
+                .and_then(|candidate| {
+                    candidate.expect_name(name)?;
+                    candidate.expect_trust(&pins, &mut trace)?;
+                    candidate.load(&mut trace)
+                });
+            match found {
+                Ok(loaded) => {
+                    search.loaded = Some(loaded);
+                    break;
+                }
+                Err(error) => search.refused.push(Attempt { path, error }),
+            }
+        }
+        search
+    }
+
+    /// The files that a name leads to, in the order in which they are tried.
+    fn files_of(&self, name: &str, search: &mut Search) -> Vec<(PathBuf, Consent)> {
+        let mut files = Vec::new();
+        for path in &self.allowed {
+            // A file of another name is for another plugin; whatever else is wrong is told where
+            // it is wanted, and `examine` finds it again.
+            let candidate = examine(path, Consent::Named, &mut Trace::new(path));
+            if candidate.map_or(true, |candidate| candidate.name == name) {
+                files.push((path.clone(), Consent::Named));
+            }
+        }
+        if !self.allowed.is_empty() {
+            let found = if files.is_empty() { "none of that name" } else { "found" };
+            search.searched.push(("--allow-plugin".to_owned(), found.to_owned()));
+        }
+        for place in &self.places {
+            let path = place.dir.join(file_name(name));
+            let found = match (place.state(), path.symlink_metadata()) {
+                (Err(why), _) => why,
+                (Ok(()), Ok(_)) => {
+                    files.push((path, place.origin.consent()));
+                    "found".to_owned()
+                }
+                (Ok(()), Err(_)) => format!("no {}", file_name(name)),
+            };
+            search.searched.push((place.to_string(), found));
+        }
+        files
+    }
+
+    /// Every plugin file in the places, looked at without running any of it.
+    pub fn list(&self) -> Vec<(PathBuf, Result<Candidate>)> {
+        let pins = Pins::read();
+        let named = self.allowed.iter().map(|path| (path.clone(), Consent::Named));
+        let placed = self.places.iter().flat_map(|place| {
+            let files = place.files().into_iter();
+            files.map(|path| (path, place.origin.consent()))
+        });
+        named
+            .chain(placed)
+            .map(|(path, consent)| {
+                let mut trace = Trace::new(&path);
+                let candidate = examine(&path, consent, &mut trace).and_then(|candidate| {
+                    candidate.expect_trust(&pins, &mut trace)?;
+                    Ok(candidate)
+                });
+                (path, candidate)
+            })
+            .collect()
+    }
+}
+
+/// Looks at a file by name, as a user who names it may: for `trust` and `check`.
+///
+/// # Errors
+/// Whatever refuses the file before any code of it runs.
+pub fn examine_named(path: &Path, trace: &mut Trace) -> Result<Candidate> {
+    examine(path, Consent::Named, trace)
+}
+
+/// Looks at a file that is to be trusted for good: with the rules of the search list.
+///
+/// # Errors
+/// As [`examine_named`].
+pub fn examine_for_trust(path: &Path, trace: &mut Trace) -> Result<Candidate> {
+    examine(path, Consent::Pinned, trace)
+}
+
+/// Checks a file up to the point where its code would run.
+fn examine(path: &Path, consent: Consent, trace: &mut Trace) -> Result<Candidate> {
+    let checked = access::open(path, consent, trace)?;
+    let copy = PrivateCopy::of(&checked.file, &checked.path)?;
+    trace.pass("content", format!("{} bytes, sha256 {}", copy.bytes(), copy.sha256()));
+    let facts = elf::preflight(copy.file(), copy.bytes())
+        .map_err(|e| e.with("file", checked.path.display()))?;
+    trace.pass("format", facts.to_string());
+    let name = plugin_name(&checked.path, facts.note.as_ref())?;
+    Ok(Candidate {
+        path: checked.path,
+        name,
+        facts,
+        sha256: copy.sha256().to_owned(),
+        copy,
+        consent,
+    })
+}
+
+/// What a file says it is: by its note, else by its name.
+fn plugin_name(path: &Path, note: Option<&NoteDoc>) -> Result<String> {
+    if let Some(note) = note {
+        return Ok(note.name.clone());
+    }
+    places::name_of(path).ok_or_else(|| {
+        Error::new(ErrorKind::Config, "the plugin has neither a note with its name nor a file name that says it")
+            .with("file", path.display())
+            .help("call the file `libmilvusdm_NAME.so`")
+    })
+}
+
+impl Candidate {
+    fn expect_name(&self, name: &str) -> Result<()> {
+        if self.name == name {
+            return Ok(());
+        }
+        let message = format!("the file holds the plugin `{}`, wanted `{name}`", self.name);
+        Err(Error::new(ErrorKind::Plugin, message)
+            .with("file", self.path.display())
+            .help(format!("call it `{}`", file_name(&self.name))))
+    }
+
+    /// That these very bytes may run: from the system's folder, named for this run, or pinned.
+    fn expect_trust(&self, pins: &Result<Pins>, trace: &mut Trace) -> Result<()> {
+        let why = match self.consent {
+            Consent::System => "it stands in the system's folder".to_owned(),
+            Consent::Named => "it is named for this run".to_owned(),
+            Consent::Pinned => {
+                let pins = pins.as_ref().map_err(Clone::clone)?;
+                let Some(pin) = pins.of(&self.sha256) else {
+                    return Err(self.untrusted(pins));
+                };
+                format!("its content was trusted as `{}`", pin.name)
+            }
+        };
+        trace.pass("trust", why);
+        Ok(())
+    }
+
+    fn untrusted(&self, pins: &Pins) -> Error {
+        let path = self.path.display();
+        let message = match pins.was_trusted(&self.path) {
+            true => "the file was trusted, but it has changed since",
+            false => "the file is not trusted",
+        };
+        Error::new(ErrorKind::Denied, message).with("file", path).help(format!(
+            "look at it with `milvusdm plugins check {path}`; then `milvusdm plugins trust {path}`, or `--allow-plugin {path}` for one run"
+        ))
+    }
+
+    /// Loads it: from here on its code runs in this process.
+    ///
+    /// # Errors
+    /// `Plugin` or `Panic`, for whatever it does not keep of the contract.
+    pub fn load(self, trace: &mut Trace) -> Result<Loaded> {
+        let Self { path, name, facts, sha256, copy, .. } = self;
+        let at = |error: Error| error.with("file", path.display());
+        facts.expect_unwinding().map_err(at)?;
+        let handle = enter::enter(&copy, &facts, trace).map_err(at)?;
+        copy.keep();
+        let info = handle.info().map_err(at)?;
+        if info.name != name {
+            let message = format!("the plugin calls itself `{}`, its file `{name}`", info.name);
+            return Err(at(Error::new(ErrorKind::Plugin, message)));
+        }
+        elf::expect_unwinding(info.panic).map_err(at)?;
+        trace.pass("info", format!("{} {}", info.name, info.version));
+        Ok(Loaded { handle, info, path, sha256 })
+    }
+}
