@@ -18,6 +18,7 @@ pub mod engine;
 pub mod failure;
 pub mod ledger;
 pub mod plan;
+pub mod plugin_options;
 pub mod registry;
 pub mod report;
 pub mod task;

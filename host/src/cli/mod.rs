@@ -27,20 +27,24 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
 use milvusdm_plugin_api::{Error, ErrorKind};
 
 use crate::failure::{DONE, Failure, INTERNAL, REFUSED};
-use args::{Cli, Command, OutputOptions, PluginsCommand};
+use crate::plugin_options::PluginOptions;
+use args::{Command, OutputOptions, PluginsCommand, Taken};
 use session::{Answer, Session};
 
 /// Runs the program on the arguments of the process.
 pub fn main() -> ExitCode {
-    let (command, output) = match Cli::try_parse().and_then(Cli::checked) {
-        Ok(parsed) => parsed,
+    let Taken {
+        command,
+        plugins,
+        output,
+    } = match args::take(std::env::args_os()) {
+        Ok(taken) => taken,
         Err(error) => return ExitCode::from(usage(&error)),
     };
-    let session = Session::new(output);
+    let session = Session::new(output, plugins);
     logs::start(
         &session,
         matches!(command, Command::Run(_) | Command::Copy(_)),
@@ -73,7 +77,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
 
 fn completions(shell: clap_complete::Shell) -> Answer {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "milvusdm", &mut script);
+    clap_complete::generate(shell, &mut args::definition(), "milvusdm", &mut script);
     Answer {
         body: String::from_utf8_lossy(&script).into_owned(),
         exit: DONE,
@@ -96,7 +100,7 @@ fn usage(error: &clap::Error) -> u8 {
         let message = message.trim_start_matches("error: ");
         let error = Error::new(ErrorKind::Config, format!("the command line: {message}"))
             .help("`milvusdm --help` shows what can be typed");
-        let session = Session::new(OutputOptions::default());
+        let session = Session::new(OutputOptions::default(), PluginOptions::default());
         let document = errors::document(&Failure {
             error,
             exit: REFUSED,

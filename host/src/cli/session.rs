@@ -13,6 +13,7 @@ use super::terminal::Terminal;
 use super::{errors, signals};
 use crate::control::Control;
 use crate::failure::{ENDPOINT, Failure, INTERNAL, of_signal};
+use crate::plugin_options::PluginOptions;
 use crate::registry::Registry;
 
 /// One run of the program.
@@ -21,6 +22,8 @@ pub(super) struct Session {
     pub control: Arc<Control>,
     pub terminal: Arc<Terminal>,
     pub output: Arc<OutputOptions>,
+    #[allow(dead_code)]
+    pub plugins: Arc<PluginOptions>,
 }
 
 /// What a command has to say on stdout, and the exit code.
@@ -31,12 +34,13 @@ pub(super) struct Answer {
 }
 
 impl Session {
-    pub fn new(output: OutputOptions) -> Self {
+    pub fn new(output: OutputOptions, plugins: PluginOptions) -> Self {
         let terminal = Arc::new(Terminal::new());
         Self {
             control: Control::new(),
             terminal,
             output: Arc::new(output),
+            plugins: Arc::new(plugins),
         }
     }
 
@@ -160,7 +164,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_at_any_depth_of_a_document() {
-        let session = Session::new(OutputOptions::default());
+        let session = Session::new(OutputOptions::default(), PluginOptions::default());
         session.hide(&["hunter2".to_owned(), "new\nline".to_owned()]);
         let document = serde_json::json!({"a": [{"b": "x hunter2 y", "c": "new\nline"}], "n": 7});
         let shown: Value = serde_json::from_str(&session.json(&document)).unwrap();
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_command_ends_with_the_code_of_its_signal() {
-        let session = Session::new(OutputOptions::default());
+        let session = Session::new(OutputOptions::default(), PluginOptions::default());
         let cancelled = Failure::endpoint(Error::new(ErrorKind::Cancelled, "stopped"));
         let other = Failure::endpoint(Error::new(ErrorKind::Io, "broken"));
         assert_eq!(session.exit_of(&cancelled), ENDPOINT);

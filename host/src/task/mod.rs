@@ -48,7 +48,7 @@ pub use endpoint::PluginLookup;
 pub use mapping::{Mapping, TargetName};
 pub use milvusdm_plugin_api::Mode;
 pub use names::{DEFAULT_PARTITION, DatasetName};
-pub use raw::{ColumnConversion, Duplicates, IdConversion};
+pub use raw::{ColumnConversion, Duplicates, IdConversion, Prefer};
 pub use schema::schema;
 pub use select::{Selection, Unmatched};
 
@@ -80,6 +80,8 @@ pub struct Task {
     pub memory_bytes: u64,
     /// How many splits are read at once; `None` = chosen from the machine.
     pub parallel: Option<NonZeroU16>,
+    /// Which plugin is meant where a name has two; `None` if the task does not say.
+    pub prefer: Option<Prefer>,
     origin: Origin,
 }
 
@@ -190,6 +192,7 @@ impl Task {
             mode: Mode::default(),
             memory_bytes: DEFAULT_MEMORY_BYTES,
             parallel: None,
+            prefer: None,
             origin: Origin::Arguments {
                 source: source_argument,
                 sink: sink_argument,

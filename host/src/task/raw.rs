@@ -36,6 +36,9 @@ pub(super) struct RawTask {
     /// How many splits are read at once, 1 to 1024; by default chosen from the machine.
     #[schemars(range(min = 1, max = 1024))]
     pub parallel: Option<NonZeroU16>,
+    /// Which plugin is meant where one of that name is linked in and another can be loaded;
+    /// `linked` by default.
+    pub prefer: Option<Prefer>,
 }
 
 /// A plugin and its options.
@@ -127,6 +130,17 @@ pub enum ColumnConversion {
     Cast,
     /// Write it as text.
     Text,
+}
+
+/// Which plugin is meant where a name has two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Prefer {
+    /// The one that is linked into the program.
+    #[default]
+    Linked,
+    /// The one that is loaded from a file.
+    Loaded,
 }
 
 /// A size: bytes, or a number with a unit.

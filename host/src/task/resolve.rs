@@ -108,6 +108,7 @@ fn from_raw(raw: RawTask, file: FileOrigin) -> Result<Task> {
         mode: raw.mode.unwrap_or_default(),
         memory_bytes,
         parallel: raw.parallel,
+        prefer: raw.prefer,
         origin: Origin::File(file),
     })
 }

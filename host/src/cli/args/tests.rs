@@ -3,9 +3,9 @@
 
 use super::*;
 
-fn parse(line: &str) -> Result<(Command, OutputOptions), clap::Error> {
+fn parse(line: &str) -> Result<Taken, clap::Error> {
     let words = line.split_whitespace().map(|word| word.trim_matches('\''));
-    Cli::try_parse_from(words).and_then(Cli::checked)
+    take(words)
 }
 
 fn refused(line: &str) -> String {
@@ -16,12 +16,12 @@ fn refused(line: &str) -> String {
 
 #[test]
 fn the_definition_is_consistent() {
-    Cli::command().debug_assert();
+    definition().debug_assert();
 }
 
 #[test]
 fn every_command_has_a_long_help_with_examples_that_parse() {
-    let mut command = Cli::command();
+    let mut command = definition();
     command.build();
     let mut pages = vec![command.clone()];
     pages.extend(
@@ -58,7 +58,8 @@ fn every_command_has_a_long_help_with_examples_that_parse() {
 
 #[test]
 fn yaml_is_run_under_its_old_name() {
-    let (command, output) = parse("milvusdm --yaml t.yaml --json --receipt r.json").unwrap();
+    let taken = parse("milvusdm --yaml t.yaml --json --receipt r.json").unwrap();
+    let (command, output) = (taken.command, taken.output);
     let Command::Run(args) = command else {
         panic!("{command:?}")
     };
@@ -76,11 +77,11 @@ fn output_options_stand_before_or_after_the_command() {
         "milvusdm --json -v plan t.yaml",
         "milvusdm plan -v t.yaml --json",
     ] {
-        let (_, output) = parse(line).unwrap();
+        let output = parse(line).unwrap().output;
         assert!(output.json, "{line}");
         assert_eq!(output.level(), LevelFilter::DEBUG, "{line}");
     }
-    let level = |line: &str| parse(line).unwrap().1.level();
+    let level = |line: &str| parse(line).unwrap().output.level();
     assert_eq!(level("milvusdm schema"), LevelFilter::INFO);
     assert_eq!(level("milvusdm schema -q"), LevelFilter::WARN);
     assert_eq!(level("milvusdm schema -vv"), LevelFilter::TRACE);
@@ -116,9 +117,33 @@ fn what_is_wrong_exits_with_2() {
 
 #[test]
 fn what_comes_later_is_not_offered() {
-    let mut command = Cli::command();
+    let mut command = definition();
     let help = command.render_long_help().to_string();
-    for word in ["verify", "trust", "dump", "restore", "status"] {
+    for word in ["verify", "dump", "restore", "status"] {
         assert!(!help.contains(word), "{word}");
     }
+}
+
+#[test]
+fn plugin_options_stand_before_or_after_the_command_and_are_repeated() {
+    for line in [
+        "milvusdm --plugin-dir a --plugin-dir=b --allow-plugin c.so --prefer loaded plan t.yaml",
+        "milvusdm plan t.yaml --plugin-dir a --prefer loaded --plugin-dir b --allow-plugin=c.so",
+        "milvusdm --allow-plugin c.so plan --plugin-dir a --plugin-dir b t.yaml --prefer loaded",
+    ] {
+        let wanted = PluginOptions {
+            dirs: vec!["a".into(), "b".into()],
+            allowed: vec!["c.so".into()],
+            prefer: Some(Prefer::Loaded),
+        };
+        assert_eq!(parse(line).unwrap().plugins, wanted, "{line}");
+    }
+    let without = parse("milvusdm plugins list").unwrap().plugins;
+    assert_eq!(without, PluginOptions::default());
+    refused("milvusdm plan t.yaml --prefer both");
+    refused("milvusdm plan t.yaml --plugin-dir");
+    let both = parse("milvusdm --plugin-dir a plan t.yaml --plugin-dir b")
+        .unwrap()
+        .plugins;
+    assert_eq!(both.dirs, [PathBuf::from("a"), PathBuf::from("b")]);
 }
