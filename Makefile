@@ -35,7 +35,7 @@ demo: build
 	@examples/demo.sh "$(BINARY)" "$(BUILD)/demo"
 
 test: setup
-	cargo build --release --locked --workspace --bins --tests
+	cargo build --release --locked --workspace --lib --bins --tests
 	cargo test --release --locked --workspace
 
 bench: build setup-python

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::convert::Conversion;
 use crate::ledger::Ledger;
+use crate::registry::Entry;
 
 /// Version of the JSON documents.
 pub const VERSION: u32 = 1;
@@ -187,6 +188,25 @@ pub struct PluginView {
     pub name: String,
     /// Its own version.
     pub version: String,
+    /// The file it was loaded from; absent if it is linked in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// SHA-256 of that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl PluginView {
+    /// What is shown of a plugin.
+    pub fn of(entry: &Entry) -> Self {
+        let file = entry.file.as_ref();
+        Self {
+            name: entry.info.name.clone(),
+            version: entry.info.version.clone(),
+            file: file.map(|file| file.path.display().to_string()),
+            sha256: file.map(|file| file.sha256.clone()),
+        }
+    }
 }
 
 /// What became of a target, or is to become of it.

@@ -170,6 +170,56 @@ pub(super) enum PluginsCommand {
         /// The plugin's name
         name: String,
     },
+    /// Try a plugin file, in a process of its own: does it load, does it keep its contract
+    #[command(long_about = help::PLUGINS_CHECK_ABOUT, after_long_help = help::PLUGINS_CHECK)]
+    Check(CheckArgs),
+    /// Trust a plugin file from now on, as it is now; runs none of it
+    #[command(long_about = help::PLUGINS_TRUST_ABOUT, after_long_help = help::PLUGINS_TRUST)]
+    Trust {
+        /// The file
+        #[arg(value_name = "FILE.so")]
+        file: PathBuf,
+        /// Trust it no longer
+        #[arg(long)]
+        remove: bool,
+    },
+}
+
+/// What `plugins check` tries.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file
+    #[arg(value_name = "FILE.so")]
+    pub file: PathBuf,
+
+    /// Try its source on this sample: NAME:PATH?key=value
+    #[arg(long, value_name = "SRC")]
+    pub source: Option<String>,
+
+    /// How many rows the sample has, all datasets together
+    #[arg(long, value_name = "N", requires = "source")]
+    pub rows: Option<u64>,
+
+    /// A source that is not there, and must be refused; may be given repeatedly
+    #[arg(long, value_name = "SRC", requires = "source")]
+    pub missing: Vec<String>,
+
+    /// A source that is damaged, and must be refused; may be given repeatedly
+    #[arg(long, value_name = "SRC", requires = "source")]
+    pub damaged: Vec<String>,
+
+    /// Try its sink: NAME:PATH?key=value, with `{folder}` where a new folder is to stand
+    #[arg(long, value_name = "DST")]
+    pub sink: Option<String>,
+
+    /// How to read what the sink wrote: PLUGIN:PATH?key=value, with `{folder}`, `{collection}`,
+    /// `{partition}`
+    #[arg(long, value_name = "SRC", requires = "sink")]
+    pub read_back: Option<String>,
+
+    /// Where the process that runs the plugin reports to
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub report_to: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -89,12 +89,19 @@ Examples:
   milvusdm inspect 'hdf5:/data/glove.hdf5?vectors=/train' --json";
 
 pub(super) const PLUGINS_ABOUT: &str = "\
-Lists the plugins, or shows one with all its options.";
+Lists the plugins, shows one with all its options, and looks after those that come as files.
+
+A plugin file is `libmilvusdm_NAME.so`. It is looked for in the folders of --plugin-dir and of \
+MILVUSDM_PLUGIN_PATH, in ~/.local/lib/milvusdm/plugins and in /usr/lib/milvusdm/plugins. One \
+outside the last of these is loaded only if `plugins trust` has recorded its content, or \
+--allow-plugin names it.";
 
 pub(super) const PLUGINS: &str = "\
 Examples:
   milvusdm plugins list
-  milvusdm plugins show hdf5";
+  milvusdm plugins show hdf5
+  milvusdm plugins check libmilvusdm_vecs.so
+  milvusdm plugins trust libmilvusdm_vecs.so";
 
 pub(super) const PLUGINS_LIST: &str = "\
 Examples:
@@ -105,6 +112,31 @@ pub(super) const PLUGINS_SHOW: &str = "\
 Examples:
   milvusdm plugins show faiss
   milvusdm plugins show hdf5 --json";
+
+pub(super) const PLUGINS_CHECK_ABOUT: &str = "\
+Tries a plugin file: who may have written it, what stands in it, whether it loads, and with a \
+sample, whether it keeps its contract (the suite that the built-in plugins pass).
+
+The plugin runs in a process of its own; if it crashes, only that process ends. It need not be \
+trusted: naming it here is enough. The exit code is 0 if all is well, 3 if it is not.";
+
+pub(super) const PLUGINS_CHECK: &str = "\
+Examples:
+  milvusdm plugins check libmilvusdm_vecs.so
+  milvusdm plugins check libmilvusdm_vecs.so --source vecs:sample.fvecs --rows 100
+  milvusdm plugins check libmilvusdm_vecs.so --source vecs:a.fvecs --missing vecs:none.fvecs
+  milvusdm plugins check libmilvusdm_mine.so --sink 'mine:{folder}/out' --read-back 'mine:{folder}/out'";
+
+pub(super) const PLUGINS_TRUST_ABOUT: &str = "\
+Records the SHA-256 of a plugin file, so that this very content is loaded from then on; a file \
+that changes has to be trusted again. Runs none of it.
+
+The record is $XDG_CONFIG_HOME/milvusdm/trusted_plugins.json, by default below ~/.config.";
+
+pub(super) const PLUGINS_TRUST: &str = "\
+Examples:
+  milvusdm plugins trust ~/.local/lib/milvusdm/plugins/libmilvusdm_vecs.so
+  milvusdm plugins trust libmilvusdm_vecs.so --remove";
 
 pub(super) const SCHEMA_ABOUT: &str = "\
 Prints the JSON Schema of task files, with the options of every plugin. Editors complete and \

@@ -25,8 +25,8 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
 /// Shows what is in a source.
 pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let lookup = |name: &str| registry.get(name).map(|entry| entry.info.clone());
-    let endpoint = PluginTask::parse_source(source, &lookup).map_err(Failure::task)?;
+    let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
+    let endpoint = PluginTask::parse(source, Side::Source, &lookup).map_err(Failure::task)?;
     let info = lookup(&endpoint.plugin).map_err(Failure::task)?;
     session.hide(&endpoint.secrets(Side::Source, &info));
     session.heed_signals()?;

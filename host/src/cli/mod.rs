@@ -6,6 +6,7 @@
 //! not the engine's or a plugin's is reported as the internal error it is.
 
 mod args;
+mod check;
 mod errors;
 mod help;
 mod logs;
@@ -69,6 +70,8 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
         Command::Plugins(args) => match &args.command {
             PluginsCommand::List => plugins::list(session),
             PluginsCommand::Show { name } => plugins::show(session, name),
+            PluginsCommand::Check(args) => check::check(session, args),
+            PluginsCommand::Trust { file, remove } => plugins::trust(session, file, *remove),
         },
         Command::Schema => plugins::schema(session),
         Command::Completions(args) => Ok(completions(args.shell)),

@@ -1,31 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What there is to know without a source: plugins, the schema of task files.
 
-use milvusdm_plugin_api::PluginInfo;
+use std::path::{Path, PathBuf};
+
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::render;
 use super::session::{Answer, Session};
 use crate::failure::{DONE, Failure};
+use crate::load::{self, Listed, Loader, Pin, Pins, Trace};
 use crate::report::VERSION;
 use crate::task;
 
 /// `plugins list --json`.
 #[derive(Debug, Serialize)]
-struct ListDocument<'a> {
+pub(super) struct ListDocument {
     version: u32,
-    plugins: Vec<ListedPlugin<'a>>,
+    /// The plugins that are linked in.
+    pub plugins: Vec<ListedPlugin>,
+    /// The files that a name can lead to, in the order in which they are tried.
+    pub files: Vec<ListedFile>,
     exit: u8,
 }
 
+/// A plugin in short.
 #[derive(Debug, Serialize)]
-struct ListedPlugin<'a> {
-    name: &'a str,
-    version: &'a str,
-    summary: &'a str,
-    reads: bool,
-    writes: bool,
+pub(super) struct ListedPlugin {
+    pub name: String,
+    pub version: String,
+    pub summary: String,
+    pub reads: bool,
+    pub writes: bool,
+}
+
+/// A plugin file, by what is known without running it.
+#[derive(Debug, Serialize)]
+pub(super) struct ListedFile {
+    pub file: PathBuf,
+    pub name: Option<String>,
+    pub version: Option<String>,
+    pub sha256: Option<String>,
+    /// Why it would not be loaded; null if it would.
+    pub refused: Option<Error>,
 }
 
 /// `plugins show --json`.
@@ -39,47 +57,80 @@ struct ShowDocument<'a> {
 #[derive(Debug, Serialize)]
 struct ShownPlugin<'a> {
     #[serde(flatten)]
-    listed: ListedPlugin<'a>,
+    listed: ListedPlugin,
     /// Its page, in Markdown.
     docs: &'a str,
+    /// The file it was loaded from; null if it is linked in.
+    file: Option<&'a Path>,
     /// JSON Schema of the options under `source`; null if it does not read.
     source: &'a Option<Value>,
     /// JSON Schema of the options under `sink`; null if it does not write.
     sink: &'a Option<Value>,
 }
 
-impl<'a> ListedPlugin<'a> {
-    fn of(info: &'a PluginInfo) -> Self {
+/// `plugins trust --json`.
+#[derive(Debug, Serialize)]
+struct TrustDocument {
+    version: u32,
+    trusted: Vec<Pin>,
+    removed: Vec<Pin>,
+    /// The record of all that is trusted.
+    list: PathBuf,
+    exit: u8,
+}
+
+impl ListedPlugin {
+    fn of(info: &PluginInfo) -> Self {
         Self {
-            name: &info.name,
-            version: &info.version,
-            summary: &info.summary,
+            name: info.name.clone(),
+            version: info.version.clone(),
+            summary: info.summary.clone(),
             reads: info.source_options.is_some(),
             writes: info.sink_options.is_some(),
         }
     }
 }
 
-/// Lists the plugins.
+impl ListedFile {
+    fn of(listed: Listed) -> Self {
+        let candidate = listed.candidate.as_ref();
+        let note = candidate.and_then(|candidate| candidate.facts.note.as_ref());
+        let name = candidate.map(|candidate| candidate.name.clone());
+        Self {
+            name: name.or_else(|| load::name_of(&listed.path)),
+            version: note.map(|note| note.version.clone()),
+            sha256: candidate.map(|candidate| candidate.sha256.clone()),
+            file: listed.path,
+            refused: listed.refused,
+        }
+    }
+}
+
+/// Lists the plugins; runs none of those that come as files.
 pub(super) fn list(session: &Session) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let infos: Vec<&PluginInfo> = registry.all().map(|entry| &entry.info).collect();
-    let plugins = infos.iter().map(|info| ListedPlugin::of(info)).collect();
+    let files = registry.loader().map(Loader::list).unwrap_or_default();
     let document = ListDocument {
         version: VERSION,
-        plugins,
+        plugins: registry
+            .all_linked()
+            .map(|entry| ListedPlugin::of(&entry.info))
+            .collect(),
+        files: files.into_iter().map(ListedFile::of).collect(),
         exit: DONE,
     };
-    session.answer(&document, DONE, |_| render::list(&infos))
+    session.answer(&document, DONE, render::list)
 }
 
 /// Shows one plugin.
 pub(super) fn show(session: &Session, name: &str) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let info = &registry.get(name).map_err(Failure::task)?.info;
+    let entry = registry.get(name, None).map_err(Failure::task)?;
+    let info = &entry.info;
     let plugin = ShownPlugin {
         listed: ListedPlugin::of(info),
         docs: &info.docs,
+        file: entry.file.as_ref().map(|file| file.path.as_path()),
         source: &info.source_options,
         sink: &info.sink_options,
     };
@@ -88,13 +139,56 @@ pub(super) fn show(session: &Session, name: &str) -> Result<Answer, Failure> {
         plugin,
         exit: DONE,
     };
-    session.answer(&document, DONE, |_| render::show(info))
+    session.answer(&document, DONE, |_| render::show(&entry))
+}
+
+/// Trusts a plugin file, or does so no longer.
+pub(super) fn trust(session: &Session, file: &Path, remove: bool) -> Result<Answer, Failure> {
+    let mut pins = Pins::read().map_err(Failure::task)?;
+    let (trusted, removed) = match remove {
+        false => {
+            let candidate =
+                load::examine_for_trust(file, &mut Trace::new(file)).map_err(Failure::task)?;
+            (vec![pins.add(&candidate)], Vec::new())
+        }
+        true => (Vec::new(), forget(&mut pins, file).map_err(Failure::task)?),
+    };
+    let list = pins.write().map_err(Failure::endpoint)?;
+    let document = TrustDocument {
+        version: VERSION,
+        trusted,
+        removed,
+        list,
+        exit: DONE,
+    };
+    session.answer(&document, DONE, |document| {
+        render::trust(&document.trusted, &document.removed, &document.list)
+    })
+}
+
+/// A file may be gone or changed by the time it is trusted no longer.
+fn forget(pins: &mut Pins, file: &Path) -> Result<Vec<Pin>> {
+    let candidate = load::examine_named(file, &mut Trace::new(file)).ok();
+    let path = file
+        .canonicalize()
+        .or_else(|_| std::path::absolute(file))
+        .unwrap_or_else(|_| file.to_owned());
+    let removed = pins.remove(
+        &path,
+        candidate.map(|candidate| candidate.sha256).as_deref(),
+    );
+    if removed.is_empty() {
+        let message = "this file was not trusted";
+        return Err(Error::new(ErrorKind::NotFound, message).with("file", path.display()));
+    }
+    Ok(removed)
 }
 
 /// Prints the JSON Schema of task files.
 pub(super) fn schema(session: &Session) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let plugins: Vec<PluginInfo> = registry.all().map(|entry| entry.info.clone()).collect();
+    let entries = registry.everything();
+    let plugins: Vec<PluginInfo> = entries.iter().map(|entry| entry.info.clone()).collect();
     Ok(Answer {
         body: format!("{:#}\n", task::schema(&plugins)),
         exit: DONE,

@@ -28,7 +28,7 @@ pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure
 }
 
 fn copy_task(registry: &Registry, args: &CopyArgs) -> Result<Task, Failure> {
-    let lookup = |name: &str| registry.get(name).map(|entry| entry.info.clone());
+    let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
     let mut task = Task::copy(&args.source, &args.sink, &lookup).map_err(Failure::task)?;
     task.select(&args.select, &args.exclude)
         .map_err(Failure::task)?;
@@ -108,7 +108,7 @@ pub(super) fn hide_secrets(session: &Session, task: &Task, registry: &Registry) 
     use crate::task::Side;
     for side in [Side::Source, Side::Sink] {
         let endpoint = task.endpoint(side);
-        if let Ok(entry) = registry.get(&endpoint.plugin) {
+        if let Ok(entry) = registry.get(&endpoint.plugin, task.prefer) {
             session.hide(&endpoint.secrets(side, &entry.info));
         }
     }

@@ -22,7 +22,6 @@ pub(super) struct Session {
     pub control: Arc<Control>,
     pub terminal: Arc<Terminal>,
     pub output: Arc<OutputOptions>,
-    #[allow(dead_code)]
     pub plugins: Arc<PluginOptions>,
 }
 
@@ -44,9 +43,9 @@ impl Session {
         }
     }
 
-    /// The linked-in plugins.
+    /// The plugins that a task can name.
     pub fn registry(&self) -> Result<Registry, Failure> {
-        Registry::linked().map_err(Failure::task)
+        Registry::new(&self.plugins).map_err(Failure::task)
     }
 
     /// Has these texts masked wherever something is shown.

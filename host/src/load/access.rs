@@ -37,10 +37,9 @@ pub(super) struct Checked {
 }
 
 /// Opens a plugin file if only people with a right to it can have written it.
-pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace) -> Result<Checked> {
-    let failed = |e: &std::io::Error| {
-        Error::io("open the plugin file", e).with("file", path.display())
-    };
+pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Checked> {
+    let failed =
+        |e: &std::io::Error| Error::io("open the plugin file", e).with("file", path.display());
     let resolved = path.canonicalize().map_err(|e| failed(&e))?;
     let rules = Rules::of(consent);
     // The folder that holds the link counts as well: who may change it chooses the file.
@@ -59,7 +58,10 @@ pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace) -> Result<C
     check_type(&metadata, &resolved)?;
     rules.check("file", &metadata, &resolved)?;
     let mode = metadata.mode() & 0o7777;
-    trace.pass("access", format!("owner {}, mode {mode:04o}", metadata.uid()));
+    trace.pass(
+        "access",
+        format!("owner {}, mode {mode:04o}", metadata.uid()),
+    );
     Ok(Checked {
         file,
         path: resolved,
@@ -101,9 +103,9 @@ impl Rules {
     /// The folder of a file, and those above it.
     fn check_folders(self, path: &Path) -> Result<()> {
         for (height, folder) in path.ancestors().skip(1).enumerate() {
-            let metadata = folder
-                .metadata()
-                .map_err(|e| Error::io("look at the plugin's folder", &e).with("folder", folder.display()))?;
+            let metadata = folder.metadata().map_err(|e| {
+                Error::io("look at the plugin's folder", &e).with("folder", folder.display())
+            })?;
             if height == 0 {
                 self.check("folder", &metadata, folder)?;
             } else if metadata.mode() & EVERYBODY != 0 && metadata.mode() & STICKY == 0 {
@@ -143,7 +145,9 @@ impl Rules {
             help += "; `--allow-plugin FILE` takes it as it is, for one run";
         }
         let message = format!("the plugin's {what} is not safe: {why}");
-        Error::new(ErrorKind::Denied, message).with(what, shown).help(help)
+        Error::new(ErrorKind::Denied, message)
+            .with(what, shown)
+            .help(help)
     }
 }
 
@@ -200,7 +204,10 @@ mod tests {
         std::fs::write(files.join("a.so"), "x").unwrap();
         let link = links.join("b.so");
         std::os::unix::fs::symlink(files.join("a.so"), &link).unwrap();
-        assert_eq!(opened(&link, Consent::Pinned).unwrap(), files.join("a.so").canonicalize().unwrap());
+        assert_eq!(
+            opened(&link, Consent::Pinned).unwrap(),
+            files.join("a.so").canonicalize().unwrap()
+        );
         set(&links, 0o777);
         assert!(opened(&link, Consent::Named).is_err());
         set(&links, 0o755);

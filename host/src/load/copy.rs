@@ -35,13 +35,16 @@ impl PrivateCopy {
         match in_memory() {
             Ok(file) => {
                 let copy = Self::fill(file, None, source, path)?;
-                let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+                let seals =
+                    SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
                 rustix::fs::fcntl_add_seals(&copy.file, seals)
                     .map_err(|e| failed("seal the copy of", &e.into()))?;
                 Ok(copy)
             }
             Err(why) => {
-                tracing::debug!("No file in memory can be run here ({why}): a private copy on disk is used.");
+                tracing::debug!(
+                    "No file in memory can be run here ({why}): a private copy on disk is used."
+                );
                 let (folder, file) = on_disk().map_err(|e| failed("make a private copy of", &e))?;
                 Self::fill(file, Some(folder), source, path)
             }
@@ -54,9 +57,8 @@ impl PrivateCopy {
         mut source: &File,
         path: &Path,
     ) -> Result<Self> {
-        let failed = |e: &std::io::Error| {
-            Error::io("copy the plugin file", e).with("file", path.display())
-        };
+        let failed =
+            |e: &std::io::Error| Error::io("copy the plugin file", e).with("file", path.display());
         source.rewind().map_err(|e| failed(&e))?;
         let mut hasher = Sha256::new();
         let mut chunk = vec![0; CHUNK];
@@ -71,13 +73,20 @@ impl PrivateCopy {
             };
             bytes += read as u64;
             if bytes > MAX_BYTES {
-                let message = format!("the file is over {} GiB, too large for a plugin", MAX_BYTES >> 30);
+                let message = format!(
+                    "the file is over {} GiB, too large for a plugin",
+                    MAX_BYTES >> 30
+                );
                 return Err(Error::new(ErrorKind::Format, message).with("file", path.display()));
             }
             hasher.update(part);
             file.write_all(part).map_err(|e| failed(&e))?;
         }
-        let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Self {
             file,
             on_disk,
@@ -133,7 +142,9 @@ const ON_DISK: &str = "plugin.so";
 
 /// A file in a folder that only this user may look into.
 fn on_disk() -> std::io::Result<(tempfile::TempDir, File)> {
-    let folder = tempfile::Builder::new().prefix("milvusdm-plugin").tempdir()?;
+    let folder = tempfile::Builder::new()
+        .prefix("milvusdm-plugin")
+        .tempdir()?;
     let file = File::options()
         .read(true)
         .write(true)
@@ -172,7 +183,8 @@ mod tests {
         let (folder, file) = on_disk().unwrap();
         let mode = folder.path().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0);
-        let copy = PrivateCopy::fill(file, Some(folder), &source(b"abc"), Path::new("x.so")).unwrap();
+        let copy =
+            PrivateCopy::fill(file, Some(folder), &source(b"abc"), Path::new("x.so")).unwrap();
         let path = copy.path();
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
         drop(copy);

@@ -8,11 +8,13 @@
 use std::fmt;
 use std::fs::File;
 
-use milvusdm_plugin_api::abi::note::{self, NoteDoc};
 use milvusdm_plugin_api::abi::doors;
+use milvusdm_plugin_api::abi::note::{self, NoteDoc};
 use milvusdm_plugin_api::{Error, ErrorKind, PanicStrategy, Result};
 use object::elf;
-use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
+use object::read::elf::{
+    Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _,
+};
 use object::{Endianness, ReadCache, ReadRef as _};
 
 type Header = elf::FileHeader64<Endianness>;
@@ -49,7 +51,11 @@ impl fmt::Display for Facts {
         };
         write!(f, "a library for {} with {doors}", MACHINE.1)?;
         match &self.note {
-            Some(note) => write!(f, ", of {} {} for API {}", note.name, note.version, note.api),
+            Some(note) => write!(
+                f,
+                ", of {} {} for API {}",
+                note.name, note.version, note.api
+            ),
             None => f.write_str(", without a note"),
         }
     }
@@ -58,7 +64,12 @@ impl fmt::Display for Facts {
 impl Facts {
     /// That a panic would not take the host along, as far as the note says.
     pub(super) fn expect_unwinding(&self) -> Result<()> {
-        expect_unwinding(self.note.as_ref().map(|note| note.panic).unwrap_or_default())
+        expect_unwinding(
+            self.note
+                .as_ref()
+                .map(|note| note.panic)
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -120,7 +131,11 @@ impl<'a> Library<'a> {
             return Err(no_library(start));
         }
         let header = Header::parse(data).map_err(|e| {
-            Error::new(ErrorKind::Format, "the file is not a whole 64-bit ELF library").caused_by(e)
+            Error::new(
+                ErrorKind::Format,
+                "the file is not a whole 64-bit ELF library",
+            )
+            .caused_by(e)
         })?;
         let endian = header.endian().map_err(damaged)?;
         let (machine, kind) = (header.e_machine(endian), header.e_type(endian));
@@ -129,7 +144,8 @@ impl<'a> Library<'a> {
                 "the library is for another machine (ELF machine {machine}, {endian:?}-endian), wanted {} ({})",
                 MACHINE.1, MACHINE.0
             );
-            return Err(Error::new(ErrorKind::Unsupported, message).help("build it on this kind of machine"));
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .help("build it on this kind of machine"));
         }
         if kind != elf::ET_DYN {
             let message = format!("the file is of ELF type {kind}, wanted a shared library (3)");
@@ -137,10 +153,19 @@ impl<'a> Library<'a> {
         }
         let segments = header.program_headers(endian, data).map_err(damaged)?;
         if segments.len() > MAX_SEGMENTS {
-            let message = format!("the file says it has {} segments, wanted at most {MAX_SEGMENTS}", segments.len());
+            let message = format!(
+                "the file says it has {} segments, wanted at most {MAX_SEGMENTS}",
+                segments.len()
+            );
             return Err(Error::new(ErrorKind::Format, message));
         }
-        Ok(Self { data, bytes, header, endian, segments })
+        Ok(Self {
+            data,
+            bytes,
+            header,
+            endian,
+            segments,
+        })
     }
 
     /// That a part of the file is there.
@@ -148,8 +173,12 @@ impl<'a> Library<'a> {
         match offset.checked_add(length) {
             Some(end) if end <= self.bytes => Ok(()),
             end => {
-                let end = end.map_or_else(|| "beyond 2^64".to_owned(), |end| format!("at byte {end}"));
-                let message = format!("the file is cut off: {what} ends {end}, the file at byte {}", self.bytes);
+                let end =
+                    end.map_or_else(|| "beyond 2^64".to_owned(), |end| format!("at byte {end}"));
+                let message = format!(
+                    "the file is cut off: {what} ends {end}, the file at byte {}",
+                    self.bytes
+                );
                 Err(Error::new(ErrorKind::Format, message).help("copy or build it again"))
             }
         }
@@ -163,7 +192,9 @@ impl<'a> Library<'a> {
             if segment.p_type(self.endian) == elf::PT_LOAD {
                 has_code = true;
                 if segment.p_filesz(self.endian) > segment.p_memsz(self.endian) {
-                    return Err(damaged(format!("segment {i} is larger in the file than in memory")));
+                    return Err(damaged(format!(
+                        "segment {i} is larger in the file than in memory"
+                    )));
                 }
             }
         }
@@ -175,9 +206,13 @@ impl<'a> Library<'a> {
 
     fn sections(&self) -> Result<Sections<'a>> {
         let table = self.header.e_shoff(self.endian);
-        let length = u64::from(self.header.e_shnum(self.endian)) * u64::from(self.header.e_shentsize(self.endian));
+        let length = u64::from(self.header.e_shnum(self.endian))
+            * u64::from(self.header.e_shentsize(self.endian));
         self.reaches(format_args!("its table of sections"), table, length)?;
-        let sections = self.header.sections(self.endian, self.data).map_err(damaged)?;
+        let sections = self
+            .header
+            .sections(self.endian, self.data)
+            .map_err(damaged)?;
         for (i, section) in sections.enumerate() {
             if let Some((offset, length)) = section.file_range(self.endian) {
                 self.reaches(format_args!("section {}", i.0), offset, length)?;
@@ -185,7 +220,10 @@ impl<'a> Library<'a> {
                     section.sh_type(self.endian),
                     elf::SHT_DYNSYM | elf::SHT_DYNAMIC | elf::SHT_STRTAB
                 );
-                if is_read && section.sh_flags(self.endian) & u64::from(elf::SHF_ALLOC) != 0 && length > MAX_PART {
+                if is_read
+                    && section.sh_flags(self.endian) & u64::from(elf::SHF_ALLOC) != 0
+                    && length > MAX_PART
+                {
                     return Err(damaged(format!("section {} has {length} bytes", i.0)));
                 }
             }
@@ -196,15 +234,18 @@ impl<'a> Library<'a> {
     /// A library is loaded from a private copy: what it looks for beside itself is not there,
     /// and what it looks for in the working directory is nobody's to run.
     fn check_search_paths(&self, sections: &Sections<'a>) -> Result<()> {
-        let Some((dynamic, strings)) = sections.dynamic(self.endian, self.data).map_err(damaged)? else {
+        let Some((dynamic, strings)) = sections.dynamic(self.endian, self.data).map_err(damaged)?
+        else {
             return Err(damaged("it has no dynamic section"));
         };
-        let strings = sections.strings(self.endian, self.data, strings).map_err(damaged)?;
+        let strings = sections
+            .strings(self.endian, self.data, strings)
+            .map_err(damaged)?;
         for entry in dynamic {
             let tag = entry.d_tag(self.endian);
-            let paths = match u32::try_from(tag) {
-                Ok(elf::DT_RPATH | elf::DT_RUNPATH) => true,
-                Ok(elf::DT_NEEDED) => false,
+            let paths = match tag {
+                elf::DT_RPATH | elf::DT_RUNPATH => true,
+                elf::DT_NEEDED => false,
                 _ => continue,
             };
             let text = u32::try_from(entry.d_val(self.endian))
@@ -217,7 +258,9 @@ impl<'a> Library<'a> {
                 false => !text.contains('/') || text.starts_with('/'),
             };
             if !is_good {
-                let message = format!("the library looks for others in `{text}`, relative to itself or to the working directory");
+                let message = format!(
+                    "the library looks for others in `{text}`, relative to itself or to the working directory"
+                );
                 return Err(Error::new(ErrorKind::Unsupported, message)
                     .help("link them statically, or name absolute folders"));
             }
@@ -229,12 +272,18 @@ impl<'a> Library<'a> {
         let symbols = sections
             .symbols(self.endian, self.data, elf::SHT_DYNSYM)
             .map_err(damaged)?;
-        let mut facts = Facts { note: None, root_module: false, plain: false };
+        let mut facts = Facts {
+            note: None,
+            root_module: false,
+            plain: false,
+        };
         for symbol in symbols.iter() {
             if symbol.is_undefined(self.endian) {
                 continue;
             }
-            let name = symbol.name(self.endian, symbols.strings()).unwrap_or_default();
+            let name = symbol
+                .name(self.endian, symbols.strings())
+                .unwrap_or_default();
             facts.root_module |= name == doors::ROOT_MODULE.as_bytes();
             facts.plain |= name == doors::PLAIN.as_bytes();
         }
@@ -249,13 +298,18 @@ impl<'a> Library<'a> {
             let notes = segment.notes(self.endian, self.data).map_err(damaged)?;
             let Some(mut notes) = notes else { continue };
             while let Some(found) = notes.next().map_err(damaged)? {
-                if found.name() != note::NAME.as_bytes() || found.n_type(self.endian) != note::KIND {
+                if found.name() != note::NAME.as_bytes() || found.n_type(self.endian) != note::KIND
+                {
                     continue;
                 }
                 let text = found.desc().trim_ascii_end();
                 let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
                 return serde_json::from_slice(text).map(Some).map_err(|e| {
-                    Error::new(ErrorKind::Plugin, "the plugin's note is not the JSON that was expected").caused_by(e)
+                    Error::new(
+                        ErrorKind::Plugin,
+                        "the plugin's note is not the JSON that was expected",
+                    )
+                    .caused_by(e)
                 });
             }
         }
@@ -266,12 +320,21 @@ impl<'a> Library<'a> {
 fn no_library(start: &[u8]) -> Error {
     let found = match start {
         [] => "is empty".to_owned(),
-        _ if start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
-            format!("is text, beginning with `{}`", String::from_utf8_lossy(start).trim())
+        _ if start
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) =>
+        {
+            format!(
+                "is text, beginning with `{}`",
+                String::from_utf8_lossy(start).trim()
+            )
         }
         _ => format!("begins with {:02x?}", start.get(..4).unwrap_or(start)),
     };
-    Error::new(ErrorKind::Format, format!("the file {found}, wanted an ELF library"))
+    Error::new(
+        ErrorKind::Format,
+        format!("the file {found}, wanted an ELF library"),
+    )
 }
 
 fn damaged(cause: impl fmt::Display) -> Error {

@@ -20,7 +20,11 @@ use super::trace::Trace;
 const RTLD_NODELETE: i32 = 0x1000;
 
 /// Loads a library that was checked, and enters it by its best door.
-pub(super) fn enter(copy: &PrivateCopy, facts: &Facts, trace: &mut Trace) -> Result<PluginHandle> {
+pub(super) fn enter(
+    copy: &PrivateCopy,
+    facts: &Facts,
+    trace: &mut Trace<'_>,
+) -> Result<PluginHandle> {
     let path = copy.path();
     let shown = path.to_string_lossy();
     // SAFETY: constructors of the library run here; that its bytes may be run is what all the
@@ -39,7 +43,9 @@ pub(super) fn enter(copy: &PrivateCopy, facts: &Facts, trace: &mut Trace) -> Res
     let (door, handle) = if facts.root_module {
         let symbol = symbol(&library, doors::ROOT_MODULE)?;
         // SAFETY: the root module's symbol of a library that stays loaded.
-        ("root module", unsafe { PluginHandle::enter_root_module(symbol) })
+        ("root module", unsafe {
+            PluginHandle::enter_root_module(symbol)
+        })
     } else {
         let symbol = symbol(&library, doors::PLAIN)?;
         // SAFETY: the door's symbol is a function of this type (plugin contract).
@@ -56,7 +62,11 @@ pub(super) fn enter(copy: &PrivateCopy, facts: &Facts, trace: &mut Trace) -> Res
 
 fn symbol(library: &Library, name: &str) -> Result<NonNull<c_void>> {
     let missing = |cause: String| {
-        Error::new(ErrorKind::Plugin, format!("the library has no symbol `{name}`")).caused_by(cause)
+        Error::new(
+            ErrorKind::Plugin,
+            format!("the library has no symbol `{name}`"),
+        )
+        .caused_by(cause)
     };
     // SAFETY: only the address is taken; what it points to is checked by the gate.
     let found = unsafe { library.get::<*mut c_void>(name.as_bytes()) };

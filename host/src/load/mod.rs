@@ -27,10 +27,10 @@ use access::Consent;
 use copy::PrivateCopy;
 pub use elf::Facts;
 pub use pins::{Pin, Pins};
-pub use places::{Origin, Place, file_name};
+pub use places::{Origin, Place, file_name, name_of};
 pub use trace::{Step, Trace};
 
-use crate::registry::PluginOptions;
+use crate::plugin_options::PluginOptions;
 
 /// A file that passed every check that runs no code of it.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub struct Attempt {
 }
 
 /// What came of looking for a plugin.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Search {
     /// The plugin, if one was loaded.
     pub loaded: Option<Loaded>,
@@ -98,20 +98,15 @@ impl Loader {
 
     /// Looks for a plugin and loads the first file of its name that is not refused.
     pub fn find(&self, name: &str) -> Search {
-        let mut search = Search {
-            loaded: None,
-            refused: Vec::new(),
-            searched: Vec::new(),
-        };
+        let mut search = Search::default();
         let pins = Pins::read();
         for (path, consent) in self.files_of(name, &mut search) {
             let mut trace = Trace::new(&path);
-            let found = examine(&path, consent, &mut trace)
-                .and_then(|candidate| {
-                    candidate.expect_name(name)?;
-                    candidate.expect_trust(&pins, &mut trace)?;
-                    candidate.load(&mut trace)
-                });
+            let found = examine(&path, consent, &mut trace).and_then(|candidate| {
+                candidate.expect_name(name)?;
+                candidate.expect_trust(&pins, &mut trace)?;
+                candidate.load(&mut trace)
+            });
             match found {
                 Ok(loaded) => {
                     search.loaded = Some(loaded);
@@ -135,8 +130,14 @@ impl Loader {
             }
         }
         if !self.allowed.is_empty() {
-            let found = if files.is_empty() { "none of that name" } else { "found" };
-            search.searched.push(("--allow-plugin".to_owned(), found.to_owned()));
+            let found = if files.is_empty() {
+                "none of that name"
+            } else {
+                "found"
+            };
+            search
+                .searched
+                .push(("--allow-plugin".to_owned(), found.to_owned()));
         }
         for place in &self.places {
             let path = place.dir.join(file_name(name));
@@ -154,24 +155,49 @@ impl Loader {
     }
 
     /// Every plugin file in the places, looked at without running any of it.
-    pub fn list(&self) -> Vec<(PathBuf, Result<Candidate>)> {
+    pub fn list(&self) -> Vec<Listed> {
         let pins = Pins::read();
-        let named = self.allowed.iter().map(|path| (path.clone(), Consent::Named));
+        let named = self
+            .allowed
+            .iter()
+            .map(|path| (path.clone(), Consent::Named));
         let placed = self.places.iter().flat_map(|place| {
             let files = place.files().into_iter();
             files.map(|path| (path, place.origin.consent()))
         });
         named
             .chain(placed)
-            .map(|(path, consent)| {
-                let mut trace = Trace::new(&path);
-                let candidate = examine(&path, consent, &mut trace).and_then(|candidate| {
-                    candidate.expect_trust(&pins, &mut trace)?;
-                    Ok(candidate)
-                });
-                (path, candidate)
-            })
+            .map(|(path, consent)| Listed::of(path, consent, &pins))
             .collect()
+    }
+}
+
+/// A file in a place, by what is known without running it.
+#[derive(Debug)]
+pub struct Listed {
+    /// The file as it was found.
+    pub path: PathBuf,
+    /// What it is, if that can be told.
+    pub candidate: Option<Candidate>,
+    /// Why it would not be loaded.
+    pub refused: Option<Error>,
+}
+
+impl Listed {
+    fn of(path: PathBuf, consent: Consent, pins: &Result<Pins>) -> Self {
+        let trace = &mut Trace::new(&path);
+        let (candidate, refused) = match examine(&path, consent, trace) {
+            Ok(candidate) => {
+                let trust = candidate.expect_trust(pins, trace);
+                (Some(candidate), trust.err())
+            }
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            path,
+            candidate,
+            refused,
+        }
     }
 }
 
@@ -179,7 +205,7 @@ impl Loader {
 ///
 /// # Errors
 /// Whatever refuses the file before any code of it runs.
-pub fn examine_named(path: &Path, trace: &mut Trace) -> Result<Candidate> {
+pub fn examine_named(path: &Path, trace: &mut Trace<'_>) -> Result<Candidate> {
     examine(path, Consent::Named, trace)
 }
 
@@ -187,15 +213,18 @@ pub fn examine_named(path: &Path, trace: &mut Trace) -> Result<Candidate> {
 ///
 /// # Errors
 /// As [`examine_named`].
-pub fn examine_for_trust(path: &Path, trace: &mut Trace) -> Result<Candidate> {
+pub fn examine_for_trust(path: &Path, trace: &mut Trace<'_>) -> Result<Candidate> {
     examine(path, Consent::Pinned, trace)
 }
 
 /// Checks a file up to the point where its code would run.
-fn examine(path: &Path, consent: Consent, trace: &mut Trace) -> Result<Candidate> {
+fn examine(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Candidate> {
     let checked = access::open(path, consent, trace)?;
     let copy = PrivateCopy::of(&checked.file, &checked.path)?;
-    trace.pass("content", format!("{} bytes, sha256 {}", copy.bytes(), copy.sha256()));
+    trace.pass(
+        "content",
+        format!("{} bytes, sha256 {}", copy.bytes(), copy.sha256()),
+    );
     let facts = elf::preflight(copy.file(), copy.bytes())
         .map_err(|e| e.with("file", checked.path.display()))?;
     trace.pass("format", facts.to_string());
@@ -216,9 +245,12 @@ fn plugin_name(path: &Path, note: Option<&NoteDoc>) -> Result<String> {
         return Ok(note.name.clone());
     }
     places::name_of(path).ok_or_else(|| {
-        Error::new(ErrorKind::Config, "the plugin has neither a note with its name nor a file name that says it")
-            .with("file", path.display())
-            .help("call the file `libmilvusdm_NAME.so`")
+        Error::new(
+            ErrorKind::Config,
+            "the plugin has neither a note with its name nor a file name that says it",
+        )
+        .with("file", path.display())
+        .help("call the file `libmilvusdm_NAME.so`")
     })
 }
 
@@ -234,7 +266,7 @@ impl Candidate {
     }
 
     /// That these very bytes may run: from the system's folder, named for this run, or pinned.
-    fn expect_trust(&self, pins: &Result<Pins>, trace: &mut Trace) -> Result<()> {
+    fn expect_trust(&self, pins: &Result<Pins>, trace: &mut Trace<'_>) -> Result<()> {
         let why = match self.consent {
             Consent::System => "it stands in the system's folder".to_owned(),
             Consent::Named => "it is named for this run".to_owned(),
@@ -251,12 +283,12 @@ impl Candidate {
     }
 
     fn untrusted(&self, pins: &Pins) -> Error {
-        let path = self.path.display();
+        let path = self.path.display().to_string();
         let message = match pins.was_trusted(&self.path) {
             true => "the file was trusted, but it has changed since",
             false => "the file is not trusted",
         };
-        Error::new(ErrorKind::Denied, message).with("file", path).help(format!(
+        Error::new(ErrorKind::Denied, message).with("file", &path).help(format!(
             "look at it with `milvusdm plugins check {path}`; then `milvusdm plugins trust {path}`, or `--allow-plugin {path}` for one run"
         ))
     }
@@ -265,8 +297,15 @@ impl Candidate {
     ///
     /// # Errors
     /// `Plugin` or `Panic`, for whatever it does not keep of the contract.
-    pub fn load(self, trace: &mut Trace) -> Result<Loaded> {
-        let Self { path, name, facts, sha256, copy, .. } = self;
+    pub fn load(self, trace: &mut Trace<'_>) -> Result<Loaded> {
+        let Self {
+            path,
+            name,
+            facts,
+            sha256,
+            copy,
+            ..
+        } = self;
         let at = |error: Error| error.with("file", path.display());
         facts.expect_unwinding().map_err(at)?;
         let handle = enter::enter(&copy, &facts, trace).map_err(at)?;
@@ -278,6 +317,11 @@ impl Candidate {
         }
         elf::expect_unwinding(info.panic).map_err(at)?;
         trace.pass("info", format!("{} {}", info.name, info.version));
-        Ok(Loaded { handle, info, path, sha256 })
+        Ok(Loaded {
+            handle,
+            info,
+            path,
+            sha256,
+        })
     }
 }

@@ -64,7 +64,10 @@ impl Pins {
             let message = "the list of trusted plugins may have been written by others";
             return Err(Error::new(ErrorKind::Denied, message)
                 .with("file", path.display())
-                .help(format!("look into it, then `chmod go-w {}`", path.display())));
+                .help(format!(
+                    "look into it, then `chmod go-w {}`",
+                    path.display()
+                )));
         }
         let mut text = String::new();
         file.take(MAX_BYTES)
@@ -79,7 +82,8 @@ impl Pins {
         match pins.version {
             VERSION => Ok(pins),
             other => {
-                let message = format!("the list of trusted plugins has version {other}, wanted {VERSION}");
+                let message =
+                    format!("the list of trusted plugins has version {other}, wanted {VERSION}");
                 Err(Error::new(ErrorKind::Unsupported, message).with("file", path.display()))
             }
         }
@@ -100,13 +104,18 @@ impl Pins {
         let pin = Pin {
             sha256: candidate.sha256.clone(),
             name: candidate.name.clone(),
-            version: candidate.facts.note.as_ref().map(|note| note.version.clone()),
+            version: candidate
+                .facts
+                .note
+                .as_ref()
+                .map(|note| note.version.clone()),
             file: candidate.path.clone(),
         };
         self.plugins
             .retain(|known| known.sha256 != pin.sha256 && known.file != pin.file);
         self.plugins.push(pin.clone());
-        self.plugins.sort_by(|a, b| (&a.name, &a.file).cmp(&(&b.name, &b.file)));
+        self.plugins
+            .sort_by(|a, b| (&a.name, &a.file).cmp(&(&b.name, &b.file)));
         pin
     }
 
@@ -125,8 +134,11 @@ impl Pins {
     /// Where there is no folder for it, or it can't be written.
     pub fn write(&self) -> Result<PathBuf> {
         let path = path().ok_or_else(|| {
-            Error::new(ErrorKind::Config, "there is no folder for the list of trusted plugins")
-                .help("set HOME or XDG_CONFIG_HOME")
+            Error::new(
+                ErrorKind::Config,
+                "there is no folder for the list of trusted plugins",
+            )
+            .help("set HOME or XDG_CONFIG_HOME")
         })?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         let written = std::fs::create_dir_all(folder).and_then(|()| {
@@ -150,7 +162,13 @@ fn failed(doing: &str, path: &Path, cause: &std::io::Error) -> Error {
 fn path() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let config = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-    let home = || Some(set("HOME").filter(|path| path.is_absolute())?.join(".config"));
+    let home = || {
+        Some(
+            set("HOME")
+                .filter(|path| path.is_absolute())?
+                .join(".config"),
+        )
+    };
     Some(config.or_else(home)?.join(FILE))
 }
 

@@ -129,7 +129,7 @@ pub fn file_name(name: &str) -> String {
 }
 
 /// The plugin that a file name says it holds.
-pub(super) fn name_of(path: &Path) -> Option<String> {
+pub fn name_of(path: &Path) -> Option<String> {
     let name = path
         .file_name()?
         .to_str()?
@@ -145,7 +145,11 @@ mod tests {
     #[test]
     fn the_list_is_flag_environment_home_system_each_folder_once() {
         let flags = ["/a".into(), "rel".into()];
-        let places = from(&flags, Some("/b::rel2:/a:/c".into()), Some("/home/u".into()));
+        let places = from(
+            &flags,
+            Some("/b::rel2:/a:/c".into()),
+            Some("/home/u".into()),
+        );
         let shown: Vec<String> = places.iter().map(ToString::to_string).collect();
         let rel = std::path::absolute("rel").unwrap();
         assert_eq!(
@@ -163,8 +167,16 @@ mod tests {
 
     #[test]
     fn file_names_tell_the_plugin() {
-        assert_eq!(name_of(Path::new("/x/libmilvusdm_vecs.so")).as_deref(), Some("vecs"));
-        for other in ["/x/libmilvusdm_.so", "/x/vecs.so", "/x/libmilvusdm_vecs.so.1", "/"] {
+        assert_eq!(
+            name_of(Path::new("/x/libmilvusdm_vecs.so")).as_deref(),
+            Some("vecs")
+        );
+        for other in [
+            "/x/libmilvusdm_.so",
+            "/x/vecs.so",
+            "/x/libmilvusdm_vecs.so.1",
+            "/",
+        ] {
             assert_eq!(name_of(Path::new(other)), None, "{other}");
         }
         assert_eq!(file_name("vecs"), "libmilvusdm_vecs.so");

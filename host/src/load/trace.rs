@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a file passed on its way to being loaded.
+//! What a file passes on its way to being loaded.
 
 use std::path::{Path, PathBuf};
 
@@ -14,33 +14,40 @@ pub struct Step {
     pub found: String,
 }
 
-/// The checks that a file passed, in their order.
-#[derive(Debug)]
-pub struct Trace {
+/// Hears of each step as it is passed.
+type Listener<'a> = Box<dyn FnMut(&Step) + 'a>;
+
+/// The checks that a file passes, in their order.
+pub struct Trace<'a> {
     path: PathBuf,
-    steps: Vec<Step>,
+    listener: Option<Listener<'a>>,
 }
 
-impl Trace {
+impl<'a> Trace<'a> {
     /// The trace of a file that has passed nothing yet.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            steps: Vec::new(),
+            listener: None,
+        }
+    }
+
+    /// The same, with somebody who hears of each step at once: the file may end the process.
+    pub fn told_to(path: &Path, listener: impl FnMut(&Step) + 'a) -> Self {
+        Self {
+            path: path.to_owned(),
+            listener: Some(Box::new(listener)),
         }
     }
 
     /// Notes that a check was passed.
     pub(super) fn pass(&mut self, step: &str, found: String) {
         tracing::debug!(file = %self.path.display(), step, found, "Checked a plugin file.");
-        self.steps.push(Step {
-            step: step.to_owned(),
-            found,
-        });
-    }
-
-    /// What was passed.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
+        if let Some(listener) = &mut self.listener {
+            listener(&Step {
+                step: step.to_owned(),
+                found,
+            });
+        }
     }
 }

@@ -24,8 +24,10 @@ pub fn inspect(
     registry: &Registry,
     control: &Arc<Control>,
 ) -> Result<InspectReport, Failure> {
-    let entry = registry.get(&endpoint.plugin).map_err(Failure::task)?;
-    let source = Source::open(entry, &Value::Object(endpoint.options.clone()), control)
+    let entry = registry
+        .get(&endpoint.plugin, None)
+        .map_err(Failure::task)?;
+    let source = Source::open(&entry, &Value::Object(endpoint.options.clone()), control)
         .map_err(Failure::endpoint)?;
     let (mut datasets, mut refusals) = (Vec::new(), Refusals::default());
     for dataset in source.datasets().map_err(Failure::endpoint)? {
@@ -43,10 +45,7 @@ pub fn inspect(
     let refusals = refusals.into_inner();
     Ok(InspectReport {
         version: VERSION,
-        plugin: PluginView {
-            name: entry.info.name.clone(),
-            version: entry.info.version.clone(),
-        },
+        plugin: PluginView::of(&entry),
         datasets,
         trees: inspection.trees,
         notices: inspection.notices,

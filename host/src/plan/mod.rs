@@ -53,8 +53,8 @@ impl Plan {
     /// Where source or sink can't be opened or looked at; what merely stands in the way of this
     /// task is listed in the plan.
     pub fn make(task: &Task, registry: &Registry, control: &Arc<Control>) -> Result<Self, Failure> {
-        let source_entry = entry(task, registry, Side::Source)?;
-        let sink_entry = entry(task, registry, Side::Sink)?;
+        let source_entry = &entry(task, registry, Side::Source)?;
+        let sink_entry = &entry(task, registry, Side::Sink)?;
         let of_source = |e| Failure::endpoint(task.locate(Side::Source, e));
         let of_sink = |e| Failure::endpoint(task.locate(Side::Sink, e));
         let source = Source::open(
@@ -79,8 +79,8 @@ impl Plan {
             targets: Vec::new(),
             refusals: Vec::new(),
             notices: Vec::new(),
-            source_view: view(source_entry),
-            sink_view: view(sink_entry),
+            source_view: PluginView::of(source_entry),
+            sink_view: PluginView::of(sink_entry),
             refused: Vec::new(),
         };
         let mut refusals = Refusals::default();
@@ -240,21 +240,14 @@ impl Plan {
     }
 }
 
-fn view(entry: &Entry) -> PluginView {
-    PluginView {
-        name: entry.info.name.clone(),
-        version: entry.info.version.clone(),
-    }
-}
-
 /// The plugin of one side, its options checked.
-fn entry<'a>(task: &Task, registry: &'a Registry, side: Side) -> Result<&'a Entry, Failure> {
+fn entry(task: &Task, registry: &Registry, side: Side) -> Result<Arc<Entry>, Failure> {
     let (name, pointer) = match side {
         Side::Source => (&task.source.plugin, "/source/plugin"),
         Side::Sink => (&task.sink.plugin, "/sink/plugin"),
     };
     let entry = registry
-        .get(name)
+        .get(name, task.prefer)
         .map_err(|e| Failure::task(task.locate_pointer(pointer, e)))?;
     let (options, does) = match side {
         Side::Source => (

@@ -264,8 +264,8 @@ impl PluginTask {
     ///
     /// # Errors
     /// As [`Task::copy`].
-    pub fn parse_source(argument: &str, lookup: PluginLookup<'_>) -> Result<Self> {
-        endpoint::parse(argument, Side::Source, lookup).map(|(plugin, _)| plugin)
+    pub fn parse(argument: &str, side: Side, lookup: PluginLookup<'_>) -> Result<Self> {
+        endpoint::parse(argument, side, lookup).map(|(plugin, _)| plugin)
     }
 
     /// As [`Task::secrets`], of one side.

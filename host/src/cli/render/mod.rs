@@ -12,7 +12,7 @@ mod verdict;
 
 pub(super) use inspect::inspect;
 pub(super) use plan::plan;
-pub(super) use plugins::{list, show};
+pub(super) use plugins::{list, show, trust};
 pub(super) use run::run;
 pub(super) use verdict::{settle, verdict};
 

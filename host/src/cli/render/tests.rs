@@ -18,6 +18,8 @@ use crate::report::{
 
 fn plugin(name: &str) -> PluginView {
     PluginView {
+        file: None,
+        sha256: None,
         name: name.to_owned(),
         version: "0.1.0".to_owned(),
     }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `plugins check`: tries a plugin in a process of its own, so that one that crashes takes
+//! nothing along.
+//!
+//! This process starts the [`child`], reads what it [`told`](lines) until its end, and makes a
+//! [`verdict`] of it.
+
+mod child;
+mod lines;
+mod verdict;
+
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use milvusdm_plugin_api::{Error, ErrorKind};
+
+use super::args::CheckArgs;
+use super::session::{Answer, Session};
+use crate::failure::{ENDPOINT, Failure};
+use lines::Told;
+use verdict::{End, Verdict};
+
+/// How long loading may take; the suite has a limit of its own for each case.
+const LOADING: Duration = Duration::from_secs(30);
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Tries a plugin file.
+pub(super) fn check(session: &Session, args: &CheckArgs) -> Result<Answer, Failure> {
+    if let Some(report) = &args.report_to {
+        return child::run(session, args, report);
+    }
+    let report =
+        tempfile::NamedTempFile::new().map_err(|e| failed("make a file for the report", &e))?;
+    let mut child = command(report.path())
+        .and_then(|mut command| command.spawn())
+        .map_err(|e| failed("start a process for the plugin", &e))?;
+    let started = Instant::now();
+    let end = loop {
+        if let Some(status) = child
+            .try_wait()
+            .map_err(|e| failed("wait for the plugin", &e))?
+        {
+            break End::Status(status);
+        }
+        if started.elapsed() > LOADING && !Told::read(report.path()).is_loaded() {
+            // It may have ended just now; either way it is gone afterwards.
+            let _ = child.kill();
+            let _ = child.wait();
+            break End::Hangs(LOADING);
+        }
+        std::thread::sleep(INTERVAL);
+    };
+    let verdict = Verdict::of(&args.file, Told::read(report.path()), &end);
+    if let Some(error) = &verdict.error {
+        super::errors::show(session, "", error, verdict.exit);
+    }
+    session.answer(&verdict, verdict.exit, Verdict::in_text)
+}
+
+/// This program again, with the same arguments. What the plugin prints goes to stderr: stdout
+/// is the verdict's.
+fn command(report: &Path) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(std::env::args_os().skip(1))
+        .arg("--report-to")
+        .arg(report)
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(std::io::stderr().as_fd().try_clone_to_owned()?));
+    Ok(command)
+}
+
+fn failed(doing: &str, cause: &std::io::Error) -> Failure {
+    Failure {
+        error: Error::io(doing, cause),
+        exit: ENDPOINT,
+    }
+}
+
+/// How a process ended, in words.
+fn in_words(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match status.signal() {
+        Some(signal) => signal_hook::low_level::signal_name(signal)
+            .map_or_else(|| format!("signal {signal}"), str::to_owned),
+        None => status.to_string(),
+    }
+}
+
+/// The error of a plugin that is not fit for use.
+fn unfit(message: String, file: &Path) -> Error {
+    Error::new(ErrorKind::Plugin, message).with("file", file.display())
+}
