@@ -29,7 +29,7 @@ setup-python:
 
 # Binaries and tests in one call, so that their dependencies are resolved and compiled once.
 build: setup-build
-	cargo build --release --locked --workspace --bins
+	cargo build --release --locked --workspace --lib --bins
 
 demo: build
 	@examples/demo.sh "$(BINARY)" "$(BUILD)/demo"
@@ -39,7 +39,8 @@ test: setup
 	cargo test --release --locked --workspace
 
 bench: build setup-python
-	@"$(MILVUSDM_TEST_PYTHON)" tests/bench/bench.py --binary "$(BINARY)" --dir "$(BUILD)/bench"
+	@"$(MILVUSDM_TEST_PYTHON)" tests/bench/bench.py --binary "$(BINARY)" --plugins "$(BUILD)/release" --dir "$(BUILD)/bench"
+	cargo bench --locked --workspace --bench boundary --bench load
 
 fmt:
 	cargo fmt --all

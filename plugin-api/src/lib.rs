@@ -21,7 +21,8 @@ pub mod testkit;
 pub use buffers::BufferPool;
 pub use error::{Error, ErrorKind, Result};
 pub use plugin::{
-    NoSink, NoSource, PanicStrategy, Plugin, PluginInfo, Registration, TrampolineTable,
+    NoSink, NoSource, PanicStrategy, Plugin, PluginIdentity, PluginInfo, Registration,
+    TrampolineTable,
 };
 pub use services::{HostCalls, LogLevel, Services};
 pub use sink::{

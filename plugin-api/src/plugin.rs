@@ -107,6 +107,29 @@ impl TrampolineTable {
     }
 }
 
+/// What the file of a plugin says of it without being run.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct PluginIdentity {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The crate that it stands in.
+    pub crate_name: &'static str,
+}
+
+impl PluginIdentity {
+    /// That of a plugin.
+    pub const fn of<P: Plugin>() -> Self {
+        Self {
+            name: P::NAME,
+            version: P::VERSION,
+            crate_name: P::CRATE,
+        }
+    }
+}
+
 /// Whether a plugin may be called that.
 const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
@@ -169,9 +192,8 @@ macro_rules! export_plugin {
     };
     (@ $name:expr, $summary:expr, $docs:expr, $source:ty, $sink:ty, $reads:literal, $writes:literal) => {
         /// The plugin as the boundary sees it.
-        #[doc(hidden)]
         #[derive(Debug)]
-        pub struct ThisPlugin;
+        struct ThisPlugin;
 
         impl $crate::Plugin for ThisPlugin {
             const NAME: &'static str = $name;
@@ -186,6 +208,11 @@ macro_rules! export_plugin {
         /// The plugin's table of functions.
         pub static PLUGIN_TABLE: $crate::TrampolineTable =
             $crate::TrampolineTable::of::<ThisPlugin>($reads, $writes);
+
+        /// What a file of the plugin says of it.
+        #[doc(hidden)]
+        pub const PLUGIN_IDENTITY: $crate::PluginIdentity =
+            $crate::PluginIdentity::of::<ThisPlugin>();
 
         $crate::inventory::submit! { $crate::Registration::new(&PLUGIN_TABLE) }
     };

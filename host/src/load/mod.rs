@@ -80,6 +80,31 @@ pub struct Search {
     pub searched: Vec<(String, String)>,
 }
 
+impl Search {
+    /// Loads a file, or keeps why it can't be.
+    fn take(
+        &mut self,
+        path: &Path,
+        candidate: Result<Candidate>,
+        name: &str,
+        pins: &Result<Pins>,
+        trace: &mut Trace<'_>,
+    ) {
+        let loaded = candidate.and_then(|candidate| {
+            candidate.expect_name(name)?;
+            candidate.expect_trust(pins, trace)?;
+            candidate.load(trace)
+        });
+        match loaded {
+            Ok(loaded) => self.loaded = Some(loaded),
+            Err(error) => self.refused.push(Attempt {
+                path: path.to_owned(),
+                error,
+            }),
+        }
+    }
+}
+
 /// Looks for plugins in the places that the user's options and the system name.
 #[derive(Debug)]
 pub struct Loader {
@@ -99,59 +124,49 @@ impl Loader {
     /// Looks for a plugin and loads the first file of its name that is not refused.
     pub fn find(&self, name: &str) -> Search {
         let mut search = Search::default();
+        self.find_allowed(name, &mut search);
         let pins = Pins::read();
-        for (path, consent) in self.files_of(name, &mut search) {
-            let mut trace = Trace::new(&path);
-            let found = examine(&path, consent, &mut trace).and_then(|candidate| {
-                candidate.expect_name(name)?;
-                candidate.expect_trust(&pins, &mut trace)?;
-                candidate.load(&mut trace)
-            });
-            match found {
-                Ok(loaded) => {
-                    search.loaded = Some(loaded);
-                    break;
-                }
-                Err(error) => search.refused.push(Attempt { path, error }),
+        for place in &self.places {
+            if search.loaded.is_some() {
+                break;
             }
+            let path = place.dir.join(file_name(name));
+            let found = match (place.state(), path.symlink_metadata()) {
+                (Err(why), _) => why,
+                (Ok(()), Err(_)) => format!("no {}", file_name(name)),
+                (Ok(()), Ok(_)) => {
+                    let trace = &mut Trace::new(&path);
+                    let candidate = examine(&path, place.origin.consent(), trace);
+                    search.take(&path, candidate, name, &pins, trace);
+                    "found".to_owned()
+                }
+            };
+            search.searched.push((place.to_string(), found));
         }
         search
     }
 
-    /// The files that a name leads to, in the order in which they are tried.
-    fn files_of(&self, name: &str, search: &mut Search) -> Vec<(PathBuf, Consent)> {
-        let mut files = Vec::new();
+    /// Tries the files that are named for this run.
+    fn find_allowed(&self, name: &str, search: &mut Search) {
+        let mut found = "none of that name";
         for path in &self.allowed {
-            // A file of another name is for another plugin; whatever else is wrong is told where
-            // it is wanted, and `examine` finds it again.
-            let candidate = examine(path, Consent::Named, &mut Trace::new(path));
-            if candidate.map_or(true, |candidate| candidate.name == name) {
-                files.push((path.clone(), Consent::Named));
+            let trace = &mut Trace::new(path);
+            let candidate = examine(path, Consent::Named, trace);
+            // A file of another name is for another plugin; one that can't be looked at may be
+            // the one that is meant.
+            if candidate.as_ref().is_ok_and(|found| found.name != name) {
+                continue;
+            }
+            found = "found";
+            search.take(path, candidate, name, &Ok(Pins::none()), trace);
+            if search.loaded.is_some() {
+                break;
             }
         }
         if !self.allowed.is_empty() {
-            let found = if files.is_empty() {
-                "none of that name"
-            } else {
-                "found"
-            };
-            search
-                .searched
-                .push(("--allow-plugin".to_owned(), found.to_owned()));
+            let place = "--allow-plugin".to_owned();
+            search.searched.push((place, found.to_owned()));
         }
-        for place in &self.places {
-            let path = place.dir.join(file_name(name));
-            let found = match (place.state(), path.symlink_metadata()) {
-                (Err(why), _) => why,
-                (Ok(()), Ok(_)) => {
-                    files.push((path, place.origin.consent()));
-                    "found".to_owned()
-                }
-                (Ok(()), Err(_)) => format!("no {}", file_name(name)),
-            };
-            search.searched.push((place.to_string(), found));
-        }
-        files
     }
 
     /// Every plugin file in the places, looked at without running any of it.

@@ -43,17 +43,21 @@ impl Pins {
     /// # Errors
     /// Where the list can't be read, or others may have written it.
     pub fn read() -> Result<Self> {
-        let empty = Self {
-            version: VERSION,
-            plugins: Vec::new(),
-        };
         let Some(path) = path() else {
-            return Ok(empty);
+            return Ok(Self::none());
         };
         match File::open(&path) {
             Ok(file) => Self::from(file, &path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(empty),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::none()),
             Err(e) => Err(failed("read", &path, &e)),
+        }
+    }
+
+    /// No pins at all.
+    pub(super) fn none() -> Self {
+        Self {
+            version: VERSION,
+            plugins: Vec::new(),
         }
     }
 

@@ -15,7 +15,7 @@ use abi_stable::std_types::RResult;
 
 use super::guard::quiet;
 use super::table::{PluginTable, PluginTableRef};
-use crate::{Plugin, TrampolineTable};
+use crate::{PluginIdentity, TrampolineTable};
 
 /// The symbol of the first door: an abi_stable root module.
 pub const ROOT_MODULE: &str = abi_stable::library::ROOT_MODULE_LOADER_NAME;
@@ -40,16 +40,16 @@ pub const fn header(constructor: extern "C" fn() -> RootModuleResult) -> LibHead
 
 /// Serves the first door.
 #[doc(hidden)]
-pub fn root_module<P: Plugin>(table: &'static TrampolineTable) -> RootModuleResult {
-    quiet(|| _ = ENTERED.set(P::CRATE));
+pub fn root_module(table: &'static TrampolineTable, plugin: PluginIdentity) -> RootModuleResult {
+    quiet(|| _ = ENTERED.set(plugin.crate_name));
     // SAFETY: erased as `header` promises, and cast back by who checked the layout.
     RResult::ROk(unsafe { table.stands().root_module().to_prefix_ref().cast() })
 }
 
 /// Serves the second door.
 #[doc(hidden)]
-pub fn plain<P: Plugin>(table: &'static TrampolineTable) -> *const PluginTable {
-    quiet(|| _ = ENTERED.set(P::CRATE));
+pub fn plain(table: &'static TrampolineTable, plugin: PluginIdentity) -> *const PluginTable {
+    quiet(|| _ = ENTERED.set(plugin.crate_name));
     table.stands().table()
 }
 
@@ -64,12 +64,12 @@ pub fn plain<P: Plugin>(table: &'static TrampolineTable) -> *const PluginTable {
 macro_rules! export_doors {
     ($($plugin:ident)::+) => {
         const _: () = {
-            type Entered = $($plugin)::+::ThisPlugin;
-            const NAME: &str = <Entered as $crate::Plugin>::NAME;
-            const VERSION: &str = <Entered as $crate::Plugin>::VERSION;
+            use $($plugin)::+::{PLUGIN_IDENTITY, PLUGIN_TABLE};
+            const NAME: &str = PLUGIN_IDENTITY.name;
+            const VERSION: &str = PLUGIN_IDENTITY.version;
 
             extern "C" fn constructor() -> $crate::abi::doors::RootModuleResult {
-                $crate::abi::doors::root_module::<Entered>(&$($plugin)::+::PLUGIN_TABLE)
+                $crate::abi::doors::root_module(&PLUGIN_TABLE, PLUGIN_IDENTITY)
             }
 
             #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
@@ -78,7 +78,7 @@ macro_rules! export_doors {
 
             #[unsafe(no_mangle)]
             extern "C" fn milvusdm_plugin_init_v1() -> *const $crate::abi::PluginTable {
-                $crate::abi::doors::plain::<Entered>(&$($plugin)::+::PLUGIN_TABLE)
+                $crate::abi::doors::plain(&PLUGIN_TABLE, PLUGIN_IDENTITY)
             }
 
             #[used]

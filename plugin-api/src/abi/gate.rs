@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn the_root_module_of_this_version_passes_both_ways() {
         extern "C" fn constructor() -> crate::abi::doors::RootModuleResult {
-            crate::abi::doors::root_module::<ThisPlugin>(&PLUGIN_TABLE)
+            crate::abi::doors::root_module(&PLUGIN_TABLE, PLUGIN_IDENTITY)
         }
         static HEADER: LibHeader = crate::abi::doors::header(constructor);
         let _: &TrampolineTable = &PLUGIN_TABLE;

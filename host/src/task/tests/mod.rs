@@ -197,7 +197,7 @@ fn a_task_of_two_arguments_names_the_argument() {
         "argument DST: found `a.h5`, wanted the name of a plugin first\n  a.h5\n  ^^^^\n\
          help: write `PLUGIN:PATH?key=value`, for example `faiss:/data/a.index`",
     );
-    assert!(PluginTask::parse_source("faiss:a?x=1", &lookup).is_err());
+    assert!(PluginTask::parse("faiss:a?x=1", Side::Source, &lookup).is_err());
 }
 
 #[test]
