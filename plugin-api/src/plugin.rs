@@ -209,8 +209,9 @@ macro_rules! export_plugin {
         pub static PLUGIN_TABLE: $crate::TrampolineTable =
             $crate::TrampolineTable::of::<ThisPlugin>($reads, $writes);
 
-        /// What a file of the plugin says of it.
+        /// What a file of the plugin says of it; unused where the plugin is only linked in.
         #[doc(hidden)]
+        #[allow(dead_code)]
         pub const PLUGIN_IDENTITY: $crate::PluginIdentity =
             $crate::PluginIdentity::of::<ThisPlugin>();
 
