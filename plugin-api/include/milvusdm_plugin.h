@@ -171,11 +171,12 @@ struct milvusdm_writer;
  * `source_options` and `sink_options` are JSON Schemas of type object with "additionalProperties":
  * false and a description for each property; null? for the side that the plugin does not have. The
  * option that PLUGIN:REST on the command line gives is marked "x-positional": true, secrets are
- * marked "x-secret": true. summary?, docs?
+ * marked "x-secret": true. panic: abort says that a panic, in a language that has them, ends the
+ * process; the host does not load it. summary?, docs?, panic?
  *     {"name": "pairs", "version": "1.2.3", "summary": "reads pairs", "docs": "`path` is the file",
  *      "source_options": {"type": "object", "additionalProperties": false, "required": ["path"],
  *        "properties": {"path": {"type": "string", "description": "File.", "x-positional": true}}},
- *      "sink_options": null}
+ *      "sink_options": null, "panic": "unwind"}
  *
  * DatasetDoc. A collection, or one partition of it. The key is yours, the same as long as the source
  * is unchanged, and never empty. In the descriptor only `system` and `collection` must be there; a
@@ -376,27 +377,27 @@ struct milvusdm_plugin_table {
 /* The entries and their arguments, as hashes: entry k covers entries 0 to k. They tell the host
  * which header the plugin was compiled with; do not change them. */
 static const uint64_t milvusdm_entry_hashes[MILVUSDM_N_ENTRIES] = {
-    0, /* info */
-    0, /* source_open */
-    0, /* source_datasets */
-    0, /* source_schema */
-    0, /* source_splits */
-    0, /* source_inspect */
-    0, /* source_read */
-    0, /* source_close */
-    0, /* reader_next */
-    0, /* reader_account */
-    0, /* reader_close */
-    0, /* sink_open */
-    0, /* sink_capabilities */
-    0, /* sink_check */
-    0, /* sink_prepare */
-    0, /* sink_close */
-    0, /* writer_write */
-    0, /* writer_flush */
-    0, /* writer_finish */
-    0, /* writer_abort */
-    0, /* writer_close */
+    0x4B8DF52B8CFB4317, /* info */
+    0x1B924F84EE12D32F, /* source_open */
+    0x6403163661217DB8, /* source_datasets */
+    0x8281D68AD63FDB5F, /* source_schema */
+    0xAFDCAF1C49D1CEFB, /* source_splits */
+    0x54C0A710D0952B76, /* source_inspect */
+    0x9B51B2DEAEE238F0, /* source_read */
+    0xE50F97A18AB104F0, /* source_close */
+    0x1C7D1AF4F0657E9F, /* reader_next */
+    0xC713E0AC9A35668A, /* reader_account */
+    0xFC2E3FB931F40680, /* reader_close */
+    0x6D1A22D891605C62, /* sink_open */
+    0x205728CB6483D87A, /* sink_capabilities */
+    0xFA4B06D8C217C391, /* sink_check */
+    0x46DCB68D02A4CD1C, /* sink_prepare */
+    0x324A35D98143D9B2, /* sink_close */
+    0x414DCF354984C9E2, /* writer_write */
+    0xA993D7B26271334D, /* writer_flush */
+    0xA6BD4D2FEF62E1A6, /* writer_finish */
+    0x23CB145D71A4B7B1, /* writer_abort */
+    0x9A95F6F437D4D795, /* writer_close */
 };
 
 /* The first members of the table, for its initialiser. */

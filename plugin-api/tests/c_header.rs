@@ -12,9 +12,7 @@ use std::mem::{align_of, offset_of, size_of};
 
 use milvusdm_plugin_api::abi::c_data::FfiArray;
 use milvusdm_plugin_api::abi::c_schema::FfiSchema;
-use milvusdm_plugin_api::abi::plain::{
-    Doc, END, FAILED, HostServices, OK, ServicesHead, Str,
-};
+use milvusdm_plugin_api::abi::plain::{Doc, END, FAILED, HostServices, OK, ServicesHead, Str};
 use milvusdm_plugin_api::abi::table::{API_MAJOR, API_MINOR, PluginTable};
 use milvusdm_plugin_api::{LogLevel, WriteAt};
 
@@ -37,27 +35,89 @@ macro_rules! layout {
 
 fn claims() -> Claims {
     let mut claims = Claims::new();
-    layout!(claims, "ArrowSchema", FfiSchema {
-        format, name, metadata, flags, n_children, children, dictionary, release, private_data
-    });
-    layout!(claims, "ArrowArray", FfiArray {
-        length, null_count, offset, n_buffers, n_children, buffers, children, dictionary,
-        release, private_data
-    });
+    layout!(
+        claims,
+        "ArrowSchema",
+        FfiSchema {
+            format,
+            name,
+            metadata,
+            flags,
+            n_children,
+            children,
+            dictionary,
+            release,
+            private_data
+        }
+    );
+    layout!(
+        claims,
+        "ArrowArray",
+        FfiArray {
+            length,
+            null_count,
+            offset,
+            n_buffers,
+            n_children,
+            buffers,
+            children,
+            dictionary,
+            release,
+            private_data
+        }
+    );
     layout!(claims, "milvusdm_str", Str { ptr, len });
-    layout!(claims, "milvusdm_doc", Doc { ptr, len, capacity, release });
-    layout!(claims, "milvusdm_services_head", ServicesHead { size, major, minor });
-    layout!(claims, "milvusdm_host_services", HostServices {
-        head, context, log, progress, is_cancelled, mask_secret
-    });
+    layout!(
+        claims,
+        "milvusdm_doc",
+        Doc {
+            ptr,
+            len,
+            capacity,
+            release
+        }
+    );
+    layout!(
+        claims,
+        "milvusdm_services_head",
+        ServicesHead { size, major, minor }
+    );
+    layout!(
+        claims,
+        "milvusdm_host_services",
+        HostServices {
+            head,
+            context,
+            log,
+            progress,
+            is_cancelled,
+            mask_secret
+        }
+    );
     layout!(claims, "milvusdm_write_at", WriteAt { split, row });
-    layout!(claims, "milvusdm_plugin_table", PluginTable {
-        size, api_major, api_minor, n_entries, entry_hashes, info, writer_close
-    });
+    layout!(
+        claims,
+        "milvusdm_plugin_table",
+        PluginTable {
+            size,
+            api_major,
+            api_minor,
+            n_entries,
+            entry_hashes,
+            info,
+            writer_close
+        }
+    );
     for (i, entry) in PluginTable::ENTRIES.iter().enumerate() {
         let place = offset_of!(PluginTable, info) + 8 * i;
-        claims.push((format!("offsetof(struct milvusdm_plugin_table, {entry})"), place as u64));
-        claims.push((format!("milvusdm_entry_hashes[{i}]"), PluginTable::ENTRY_HASHES[i]));
+        claims.push((
+            format!("offsetof(struct milvusdm_plugin_table, {entry})"),
+            place as u64,
+        ));
+        claims.push((
+            format!("milvusdm_entry_hashes[{i}]"),
+            PluginTable::ENTRY_HASHES[i],
+        ));
     }
     let numbers = [
         ("MILVUSDM_OK", OK),
@@ -92,7 +152,11 @@ fn program(claims: &Claims, is_cxx: bool) -> String {
          int main(void) {{\n    const struct milvusdm_plugin_table empty = {table};\n"
     );
     for (question, _) in claims {
-        writeln!(text, "    printf(\"%llu\\n\", (unsigned long long)({question}));").unwrap();
+        writeln!(
+            text,
+            "    printf(\"%llu\\n\", (unsigned long long)({question}));"
+        )
+        .unwrap();
     }
     text + "    return 0;\n}\n"
 }
@@ -118,9 +182,15 @@ fn sizes_offsets_hashes_and_numbers_are_those_of_rust() {
             let printed = c::run(&binary, Vec::new());
             let answers: Vec<u64> = printed.lines().map(|l| l.parse().unwrap()).collect();
             assert_eq!(answers.len(), claims.len());
-            for ((question, wanted), found) in claims.iter().zip(answers) {
-                assert_eq!(found, *wanted, "{compiler}: {question} (in hexadecimal: wanted {wanted:#018x})");
-            }
+            let differ: Vec<String> = claims
+                .iter()
+                .zip(answers)
+                .filter(|((_, wanted), found)| found != wanted)
+                .map(|((question, wanted), found)| {
+                    format!("{question}: {found:#018x}, wanted {wanted:#018x}")
+                })
+                .collect();
+            assert!(differ.is_empty(), "{compiler}:\n{}", differ.join("\n"));
         }
     }
 }
@@ -138,7 +208,12 @@ fn each_header_compiles_alone_and_twice() {
             std::fs::write(&source, include.repeat(2)).unwrap();
             for compiler in compilers {
                 let arguments = [standard, "-Wshadow", "-c"];
-                c::compile(compiler, &arguments, &source, &folder.path().join("alone.o"));
+                c::compile(
+                    compiler,
+                    &arguments,
+                    &source,
+                    &folder.path().join("alone.o"),
+                );
             }
         }
     }
@@ -172,7 +247,9 @@ fn type_of(argument: &str) -> String {
         rest = shorter.trim_end();
         stars += 1;
     }
-    let (is_const, rest) = rest.strip_prefix("const ").map_or((false, rest), |rest| (true, rest));
+    let (is_const, rest) = rest
+        .strip_prefix("const ")
+        .map_or((false, rest), |rest| (true, rest));
     let name = match rest.strip_prefix("struct ").unwrap() {
         "milvusdm_doc" => "Doc",
         "milvusdm_str" => "Str",
@@ -194,9 +271,16 @@ fn entries_in_rust() -> Vec<(String, Vec<String>)> {
     let (table, _) = table.split_once("\n}").unwrap();
     let entry = |line: &str| {
         let (name, arguments) = line.trim().strip_suffix("),")?.split_once(": (")?;
-        Some((name.to_owned(), arguments.split(", ").map(str::to_owned).collect()))
+        Some((
+            name.to_owned(),
+            arguments.split(", ").map(str::to_owned).collect(),
+        ))
     };
-    table.lines().filter(|line| !line.contains("//")).filter_map(entry).collect()
+    table
+        .lines()
+        .filter(|line| !line.contains("//"))
+        .filter_map(entry)
+        .collect()
 }
 
 #[test]
@@ -212,7 +296,9 @@ fn entries_have_the_order_and_signatures_of_rust() {
 
 #[test]
 fn hashes_stand_beside_their_names() {
-    let (_, list) = HEADER.split_once("milvusdm_entry_hashes[MILVUSDM_N_ENTRIES] = {").unwrap();
+    let (_, list) = HEADER
+        .split_once("milvusdm_entry_hashes[MILVUSDM_N_ENTRIES] = {")
+        .unwrap();
     let (list, _) = list.split_once("};").unwrap();
     let names: Vec<&str> = list
         .lines()

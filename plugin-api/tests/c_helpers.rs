@@ -13,7 +13,9 @@ use serde_json::Value;
 /// Builds one of the programs in `tests/c` with every compiler; gives what it prints with each.
 fn outputs(name: &str, languages: &[&str], input: &[u8]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/c")
+        .join(name);
     let mut printed = Vec::new();
     for language in languages {
         let (compilers, chosen): (_, &[&str]) = match *language {
@@ -43,17 +45,70 @@ const SEEDS: &[&str] = &[
 
 /// Documents that are wrong in one way each.
 const WRONG: &[&str] = &[
-    "", " ", "{", "}", "[", "]", "[1,]", "[,1]", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}",
-    "{\"a\":1 \"b\":2}", "[1 2]", "01", "1.", ".5", "+1", "-", "1e", "1e+", "0x1", "NaN", "Infinity",
-    "tru", "nulll", "truefalse", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
-    "\"\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\ud83d\\ud83d\"", "\"\n\"",
-    "\"\t\"", "1 1", "{} {}", "[1]]", "'a'", "/*x*/1", "\u{feff}1", "[\"a\":1]", "{\"a\",1}", "{1:2}",
+    "",
+    " ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "[1,]",
+    "[,1]",
+    "{,}",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "{a:1}",
+    "{\"a\":1 \"b\":2}",
+    "[1 2]",
+    "01",
+    "1.",
+    ".5",
+    "+1",
+    "-",
+    "1e",
+    "1e+",
+    "0x1",
+    "NaN",
+    "Infinity",
+    "tru",
+    "nulll",
+    "truefalse",
+    "\"",
+    "\"a",
+    "\"\\\"",
+    "\"\\x\"",
+    "\"\\u12\"",
+    "\"\\u12g4\"",
+    "\"\\ud800\"",
+    "\"\\ud800x\"",
+    "\"\\ud800\\u0041\"",
+    "\"\\udc00\"",
+    "\"\\ud83d\\ud83d\"",
+    "\"\n\"",
+    "\"\t\"",
+    "1 1",
+    "{} {}",
+    "[1]]",
+    "'a'",
+    "/*x*/1",
+    "\u{feff}1",
+    "[\"a\":1]",
+    "{\"a\",1}",
+    "{1:2}",
 ];
 
 /// Bytes that are no UTF-8, inside a text.
 const NO_UTF8: &[&[u8]] = &[
-    b"\"\x80\"", b"\"\xC0\xAF\"", b"\"\xC3\"", b"\"\xE0\x80\x80\"", b"\"\xED\xA0\x80\"",
-    b"\"\xF4\x90\x80\x80\"", b"\"\xF8\x88\x80\x80\x80\"", b"\"\xE2\x82", b"\xFF", b"\"\xC3\\u0041\"",
+    b"\"\x80\"",
+    b"\"\xC0\xAF\"",
+    b"\"\xC3\"",
+    b"\"\xE0\x80\x80\"",
+    b"\"\xED\xA0\x80\"",
+    b"\"\xF4\x90\x80\x80\"",
+    b"\"\xF8\x88\x80\x80\x80\"",
+    b"\"\xE2\x82",
+    b"\xFF",
+    b"\"\xC3\\u0041\"",
 ];
 
 /// A stream of numbers that is the same each time.
@@ -70,7 +125,10 @@ impl Numbers {
 
 /// Documents, good ones and ones with up to four bytes changed, left out or doubled.
 fn documents() -> Vec<Vec<u8>> {
-    let texts = SEEDS.iter().chain(WRONG).map(|text| text.as_bytes().to_vec());
+    let texts = SEEDS
+        .iter()
+        .chain(WRONG)
+        .map(|text| text.as_bytes().to_vec());
     let mut documents: Vec<Vec<u8>> = texts.chain(NO_UTF8.iter().map(|b| b.to_vec())).collect();
     let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
     const BYTES: &[u8] = b"{}[]\",:\\u0019eE+-.tfn d8\xC3\xA4\xF0\x80\0\n/";
@@ -143,13 +201,21 @@ fn json_is_read_and_refused_as_serde_json_does() {
             }
         }
     }
-    assert!(good > 2000 && bad > 10_000, "{good} good, {bad} bad documents");
+    assert!(
+        good > 2000 && bad > 10_000,
+        "{good} good, {bad} bad documents"
+    );
 }
 
 #[test]
 fn nesting_is_bounded_and_texts_with_a_nul_are_no_texts() {
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-    let deep = [nested(64), nested(65), nested(1_000_000), "[".repeat(5_000_000)];
+    let deep = [
+        nested(64),
+        nested(65),
+        nested(1_000_000),
+        "[".repeat(5_000_000),
+    ];
     let others = [
         "{\"a\\u0000b\":1}".to_owned(),
         "\"a\\u0000b\"".to_owned(),
@@ -165,8 +231,15 @@ fn nesting_is_bounded_and_texts_with_a_nul_are_no_texts() {
     for printed in outputs("echo.c", &["c"], &input) {
         let lines: Vec<&str> = printed.lines().collect();
         let wanted = [
-            &nested(64), "!", "!", "!", r#"{"(NUL)":1}"#, r#""(NUL)""#,
-            r#"["too large","too large",0]"#, "0", "[1.0000000000000001e+300]",
+            &nested(64),
+            "!",
+            "!",
+            "!",
+            r#"{"(NUL)":1}"#,
+            r#""(NUL)""#,
+            r#"["too large","too large",0]"#,
+            "0",
+            "[1.0000000000000001e+300]",
         ];
         assert_eq!(lines, wanted);
     }
@@ -184,16 +257,37 @@ fn errors_and_documents_stay_json_whatever_they_hold() {
         assert_eq!(errors[0].message(), format!("{odd}: 7"));
         assert_eq!(errors[0].context_value("file"), Some(odd));
         assert_eq!(errors[0].context_value("option"), Some(""));
-        assert_eq!(errors[0].context_value("offset"), Some("18446744073709551615"));
+        assert_eq!(
+            errors[0].context_value("offset"),
+            Some("18446744073709551615")
+        );
         assert_eq!(errors[0].help_text(), Some("try again"));
         assert_eq!(errors[1].message().chars().count(), 1023);
         let kinds: Vec<ErrorKind> = errors.iter().map(Error::kind).collect();
         use ErrorKind as K;
-        assert_eq!(kinds, [K::Format, K::Io, K::NotFound, K::Denied, K::Cancelled, K::Io]);
-        assert!(errors[2].cause_text().unwrap().contains("os error 2"), "{}", errors[2]);
+        assert_eq!(
+            kinds,
+            [
+                K::Format,
+                K::Io,
+                K::NotFound,
+                K::Denied,
+                K::Cancelled,
+                K::Io
+            ]
+        );
+        assert!(
+            errors[2].cause_text().unwrap().contains("os error 2"),
+            "{}",
+            errors[2]
+        );
         let list = r#"[-9223372036854775808,0.1,-1e300,null,"","a\u0000b",null,{},true]"#;
         let wanted: Value = serde_json::from_str(list).unwrap();
-        assert!(same(&serde_json::from_str(lines[6]).unwrap(), &wanted), "{}", lines[6]);
+        assert!(
+            same(&serde_json::from_str(lines[6]).unwrap(), &wanted),
+            "{}",
+            lines[6]
+        );
     }
 }
 

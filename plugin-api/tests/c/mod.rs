@@ -32,10 +32,7 @@ pub fn compilers(gcc: &'static str, clang: &'static str) -> Vec<&'static str> {
 
 /// The address and undefined-behaviour sanitizers, where the compiler brings them.
 pub fn sanitizers(folder: &Path, compiler: &str) -> &'static [&'static str] {
-    const ALL: &[&str] = &[
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=all",
-    ];
+    const ALL: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     let source = folder.join("empty.c");
     std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
     let built = Command::new(compiler)

@@ -14,10 +14,17 @@ use serde_json::{Value, json};
 fn shown(name: &str) -> Value {
     let heading = format!("\n * {name}");
     let is_heading = |text: &str| text.starts_with(". ") || text.starts_with(" (from the host). ");
-    let mut parts = super::HEADER.split(&heading).skip(1).filter(|text| is_heading(text));
-    let text = parts.next().unwrap_or_else(|| panic!("no document `{name}`"));
+    let mut parts = super::HEADER
+        .split(&heading)
+        .skip(1)
+        .filter(|text| is_heading(text));
+    let text = parts
+        .next()
+        .unwrap_or_else(|| panic!("no document `{name}`"));
     assert_eq!(parts.next(), None, "`{name}` twice");
-    let lines = text.lines().skip_while(|line| !line.starts_with(" *     {"));
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with(" *     {"));
     let document: String = lines
         .take_while(|line| line.starts_with(" *     "))
         .map(|line| line.trim_start_matches(" *"))
@@ -49,13 +56,21 @@ fn holds<T: DeserializeOwned + Serialize>(name: &str, of: Value, full: &T) {
     members(&serde_json::to_value(read).unwrap(), "", &mut kept);
     for path in &found {
         // What is the same as absent is not written again.
-        let is_default = ["retryable", "partition", "functions"].iter().any(|n| path.ends_with(n));
-        assert!(kept.contains(path) || is_default, "{name}: the host passes over `{path}`");
+        let is_default = ["retryable", "partition", "functions"]
+            .iter()
+            .any(|n| path.ends_with(n));
+        assert!(
+            kept.contains(path) || is_default,
+            "{name}: the host passes over `{path}`"
+        );
     }
     let mut wanted = Vec::new();
     members(&serde_json::to_value(full).unwrap(), "", &mut wanted);
     for path in wanted {
-        assert!(found.contains(&path), "{name}: the header does not show `{path}`");
+        assert!(
+            found.contains(&path),
+            "{name}: the header does not show `{path}`"
+        );
     }
 }
 
@@ -71,13 +86,25 @@ fn documents_in_the_header_are_what_the_host_reads() {
     holds("PluginInfo", shown("PluginInfo"), &info);
     let dataset = shown("DatasetDoc");
     assert!(dataset["key"].is_string());
-    holds("Descriptor", dataset["descriptor"].clone(), &Descriptor::default());
+    holds(
+        "Descriptor",
+        dataset["descriptor"].clone(),
+        &Descriptor::default(),
+    );
     holds("Split", shown("Split"), &Split::default());
-    let request = ReadRequest { first_row: 1, max_batch_bytes: 1, max_batch_rows: Some(1) };
+    let request = ReadRequest {
+        first_row: 1,
+        max_batch_bytes: 1,
+        max_batch_rows: Some(1),
+    };
     holds("ReadRequest", shown("ReadRequest"), &request);
     holds("ReadAccount", shown("ReadAccount"), &ReadAccount::default());
     holds("Inspection", shown("Inspection"), &Inspection::default());
-    holds("Capabilities", shown("Capabilities"), &Capabilities::default());
+    holds(
+        "Capabilities",
+        shown("Capabilities"),
+        &Capabilities::default(),
+    );
     holds_spec();
     holds("TargetState", shown("TargetState"), &TargetState::default());
     holds("WriteAck", shown("WriteAck"), &WriteAck::default());
@@ -91,6 +118,9 @@ fn holds_spec() {
     assert_eq!(spec.descriptor.system, "pairs");
     let all = serde_json::to_value(TargetSpec::default()).unwrap();
     for name in all.as_object().unwrap().keys() {
-        assert!(of.get(name).is_some(), "TargetSpec: the header does not show `{name}`");
+        assert!(
+            of.get(name).is_some(),
+            "TargetSpec: the header does not show `{name}`"
+        );
     }
 }
