@@ -23,4 +23,5 @@ pub mod plan;
 pub mod plugin_options;
 pub mod registry;
 pub mod report;
+pub mod scaffold;
 pub mod task;

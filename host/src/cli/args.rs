@@ -4,6 +4,8 @@
 //! Nothing here touches files or plugins, so that all of it can be tested by parsing alone.
 //! What clap can't express (`--yaml` beside a command) is refused in [`Cli::checked`].
 
+mod new;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -15,6 +17,7 @@ use super::help;
 use crate::plugin_options::PluginOptions;
 use crate::task::Prefer;
 use milvusdm_plugin_api::Mode;
+pub(super) use new::{NewArgs, PluginLanguage};
 
 /// Moves vector data between systems and files, and proves that it arrived.
 #[derive(Debug, Parser)]
@@ -183,6 +186,9 @@ pub(super) enum PluginsCommand {
         #[arg(long)]
         remove: bool,
     },
+    /// Write the project of a new plugin, which builds and passes its tests at once
+    #[command(long_about = help::PLUGINS_NEW_ABOUT, after_long_help = help::PLUGINS_NEW)]
+    New(NewArgs),
 }
 
 /// What `plugins check` tries.

@@ -101,7 +101,8 @@ Examples:
   milvusdm plugins list
   milvusdm plugins show hdf5
   milvusdm plugins check libmilvusdm_vecs.so
-  milvusdm plugins trust libmilvusdm_vecs.so";
+  milvusdm plugins trust libmilvusdm_vecs.so
+  milvusdm plugins new acme";
 
 pub(super) const PLUGINS_LIST: &str = "\
 Examples:
@@ -137,6 +138,19 @@ pub(super) const PLUGINS_TRUST: &str = "\
 Examples:
   milvusdm plugins trust ~/.local/lib/milvusdm/plugins/libmilvusdm_vecs.so
   milvusdm plugins trust libmilvusdm_vecs.so --remove";
+
+pub(super) const PLUGINS_NEW_ABOUT: &str = "\
+Writes the project of a new plugin into the folder NAME: a reader of raw 32-bit floats, to be \
+changed into one of another format.
+
+It builds, passes the behaviour suite that every plugin passes, and can be run before a line is \
+changed. The folder must not exist yet; what is in it is yours, under any licence.";
+
+pub(super) const PLUGINS_NEW: &str = "\
+Examples:
+  milvusdm plugins new acme
+  milvusdm plugins new acme --lang c --dir /src
+  milvusdm plugins new acme --api /src/milvusdm/plugin-api";
 
 pub(super) const SCHEMA_ABOUT: &str = "\
 Prints the JSON Schema of task files, with the options of every plugin. Editors complete and \

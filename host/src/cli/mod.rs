@@ -11,6 +11,7 @@ mod errors;
 mod help;
 mod logs;
 mod look;
+mod new;
 mod options;
 mod plugins;
 mod progress;
@@ -72,6 +73,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
             PluginsCommand::Show { name } => plugins::show(session, name),
             PluginsCommand::Check(args) => check::check(session, args),
             PluginsCommand::Trust { file, remove } => plugins::trust(session, file, *remove),
+            PluginsCommand::New(args) => new::new(session, args),
         },
         Command::Schema => plugins::schema(session),
         Command::Completions(args) => Ok(completions(args.shell)),
