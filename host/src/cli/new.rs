@@ -36,10 +36,8 @@ struct NewProject<'a> {
 /// Writes a project.
 pub(super) fn new(session: &Session, args: &NewArgs) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let built_in: Vec<&str> = registry
-        .all()
-        .map(|entry| entry.info.name.as_str())
-        .collect();
+    let linked = registry.all_linked();
+    let built_in: Vec<&str> = linked.map(|entry| entry.info.name.as_str()).collect();
     let project = Project {
         name: &args.name,
         language: match args.lang {
