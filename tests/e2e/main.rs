@@ -23,3 +23,4 @@ mod permissions;
 mod reports;
 mod signals;
 mod task_errors;
+mod twins;

@@ -223,6 +223,10 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "SRC", requires = "sink")]
     pub read_back: Option<String>,
 
+    /// The sink keeps nothing, so that no target is ever there
+    #[arg(long, requires = "sink", conflicts_with = "read_back")]
+    pub keeps_nothing: bool,
+
     /// Where the process that runs the plugin reports to
     #[arg(long, hide = true, value_name = "FILE")]
     pub report_to: Option<PathBuf>,

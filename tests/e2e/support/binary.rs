@@ -26,7 +26,16 @@ pub fn milvusdm_binary() -> &'static Path {
 
 /// What cargo built beside these tests.
 fn built_binary() -> PathBuf {
-    let binary = profile_folder().join("milvusdm");
+    built("milvusdm")
+}
+
+/// The file of a shipped plugin, which cargo built beside these tests.
+pub fn plugin_file(name: &str) -> PathBuf {
+    built(&format!("libmilvusdm_{name}.so"))
+}
+
+fn built(name: &str) -> PathBuf {
+    let binary = profile_folder().join(name);
     assert!(
         binary.is_file(),
         "there is no {}: build it first (`make test` does)",

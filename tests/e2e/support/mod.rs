@@ -9,7 +9,7 @@ mod python;
 mod run;
 mod space;
 
-pub use binary::{milvusdm_binary as binary_path, python, repository};
+pub use binary::{milvusdm_binary as binary_path, plugin_file, python, repository};
 pub use outcome::Outcome;
 pub use python::{read_h5, run_python};
 pub use run::milvusdm;

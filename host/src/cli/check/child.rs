@@ -44,7 +44,7 @@ pub(super) fn run(
             tell(Line::Suite(in_lines(&suite.run())?));
         }
         if let Some(sink) = &args.sink {
-            let suite = samples.sink(sink, args.read_back.as_deref())?;
+            let suite = samples.sink(args, sink)?;
             tell(Line::Begins(format!("{} sink", loaded.info.name)));
             tell(Line::Suite(in_lines(&suite.run())?));
         }
@@ -147,9 +147,9 @@ impl Samples<'_> {
         Ok(suite)
     }
 
-    fn sink(&self, sample: &str, read_back: Option<&str>) -> Result<SinkSuite> {
+    fn sink(&self, args: &CheckArgs, sample: &str) -> Result<SinkSuite> {
         let options = Value::Object(self.options(sample, Side::Sink)?);
-        if !options.to_string().contains(FOLDER) {
+        if !args.keeps_nothing && !options.to_string().contains(FOLDER) {
             let message =
                 format!("`{sample}` names one place, but every case needs one of its own");
             return Err(Error::new(ErrorKind::Config, message)
@@ -158,8 +158,11 @@ impl Samples<'_> {
         let suite = testkit::sink(self.loaded.handle, move |folder| {
             filled(&options, &[(FOLDER, &folder.to_string_lossy())])
         });
-        let Some(read_back) = read_back else {
-            return Ok(suite);
+        let Some(read_back) = &args.read_back else {
+            return Ok(match args.keeps_nothing {
+                true => suite.keeps_nothing(),
+                false => suite,
+            });
         };
         let endpoint = self.parse(read_back, Side::Source)?;
         let handle = match endpoint.plugin == self.loaded.info.name {
