@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the build or the tests need and this machine lacks, and says what.
 #
-#   setup.sh build          packages that `cargo build` needs (HDF5 is compiled with CMake)
+#   setup.sh build          packages that `cargo build` and the tests need (HDF5 is compiled with
+#                           CMake, plugins in C with gcc and clang)
 #   setup.sh python FOLDER  a virtual environment with the packages the tests compare with
 #
 # Debian and its relatives are installed to with apt-get; elsewhere it says what is missing.
@@ -38,6 +39,8 @@ build() {
     command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null ||
         missing+=(build-essential)
     command -v cmake >/dev/null || missing+=(cmake)
+    # Plugins in C are compiled by both compilers.
+    command -v clang >/dev/null || missing+=(clang)
     install ${missing[@]+"${missing[@]}"}
     if ! command -v cargo >/dev/null; then
         say "there is no cargo: install Rust's stable toolchain with rustup, then try again"

@@ -158,7 +158,11 @@ bool file_read(const struct milvusdm_source *source, uint64_t offset, size_t byt
     return true;
 }
 
-uint64_t file_scratch_bytes(const struct milvusdm_source *source) {
-    uint64_t stride = source->layout.stride;
-    return stride > CHUNK_BYTES ? stride : CHUNK_BYTES / stride * stride;
+uint64_t file_chunk_rows(const struct milvusdm_source *source) {
+    uint64_t rows = CHUNK_BYTES / source->layout.stride;
+    return rows == 0 ? 1 : rows;
+}
+
+uint64_t file_chunk_bytes(const struct layout *layout, uint64_t rows) {
+    return (rows - 1) * layout->stride + layout->part_bytes;
 }

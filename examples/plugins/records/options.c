@@ -280,6 +280,18 @@ static char *stem(const char *path) {
     return name;
 }
 
+/* Measures the part of a record that columns lie in. */
+static void measure(struct layout *layout) {
+    uint64_t start = layout->stride, end = 0;
+    for (size_t i = 0; i < layout->n_columns; i++) {
+        const struct column *column = &layout->columns[i];
+        if (column->offset < start) start = column->offset;
+        if (column->offset + column_bytes(column) > end) end = column->offset + column_bytes(column);
+    }
+    layout->part_offset = start;
+    layout->part_bytes = end - start;
+}
+
 static bool take_all(const struct place *place, struct layout *layout) {
     static const char *const known[] = {"path",   "collection", "magic", "magic_hex", "header",
                                         "endian", "stride",     "id",    "vector",    "fields", NULL};
@@ -316,7 +328,10 @@ bool layout_read(struct milvusdm_str options, struct layout *out, struct milvusd
         return wrong(&place, "", "the options are no JSON document of at most %d levels",
                      MILVUSDM_JSON_DEPTH);
     }
-    if (take_all(&place, out)) return true;
+    if (take_all(&place, out)) {
+        measure(out);
+        return true;
+    }
     layout_free(out);
     return false;
 }

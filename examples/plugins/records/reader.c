@@ -99,8 +99,8 @@ uint32_t records_read(struct milvusdm_source *source, struct milvusdm_str key,
     reader->next = first + (first_row < rows ? first_row : rows);
     reader->end = first + rows;
     reader->batch_rows = rows_of_batch(&source->layout, max_bytes, max_rows);
-    reader->chunk_rows = file_scratch_bytes(source) / source->layout.stride;
-    reader->chunk = malloc((size_t)file_scratch_bytes(source));
+    reader->chunk_rows = file_chunk_rows(source);
+    reader->chunk = malloc((size_t)file_chunk_bytes(&source->layout, reader->chunk_rows));
     if (reader->chunk == NULL) {
         free(reader);
         return milvusdm_no_memory(error);
@@ -143,16 +143,15 @@ static bool read_chunk(struct milvusdm_reader *reader, uint64_t rows, uint64_t d
                        unsigned char **values, struct milvusdm_doc *error) {
     const struct milvusdm_source *source = reader->source;
     const struct layout *layout = &source->layout;
-    uint64_t offset = layout->header + reader->next * layout->stride;
-    if (!file_read(source, offset, (size_t)(rows * layout->stride), reader->chunk, error)) {
-        return false;
-    }
+    uint64_t offset = layout->header + reader->next * layout->stride + layout->part_offset;
+    size_t bytes = (size_t)file_chunk_bytes(layout, rows);
+    if (!file_read(source, offset, bytes, reader->chunk, error)) return false;
     for (size_t i = 0; i < layout->n_columns; i++) {
         const struct column *column = &layout->columns[i];
         uint64_t good = scatter(layout, column, reader->chunk, rows, values[i], done);
         if (good < rows) {
-            unsigned char value = reader->chunk[good * layout->stride + column->offset];
-            return bad_value(source, column, reader->next + good, value, error);
+            uint64_t at = good * layout->stride + column->offset - layout->part_offset;
+            return bad_value(source, column, reader->next + good, reader->chunk[at], error);
         }
     }
     reader->next += rows;

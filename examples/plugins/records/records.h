@@ -58,6 +58,9 @@ struct layout {
     uint64_t stride;
     bool is_big_endian;
     bool has_id;
+    /* The part of a record that columns lie in: what is read of it. */
+    uint64_t part_offset;
+    uint64_t part_bytes;
     size_t n_columns;
     struct column *columns; /* The id first, then the vector, then the fields. */
 };
@@ -86,8 +89,9 @@ bool file_open(struct milvusdm_source *source, struct milvusdm_doc *error);
 bool file_is_unchanged(const struct milvusdm_source *source, struct milvusdm_doc *error);
 bool file_read(const struct milvusdm_source *source, uint64_t offset, size_t bytes,
                unsigned char *into, struct milvusdm_doc *error);
-/* Bytes that a reader holds beside its batches. */
-uint64_t file_scratch_bytes(const struct milvusdm_source *source);
+/* Records that are read at once, and the bytes from the first one's part to the last one's end. */
+uint64_t file_chunk_rows(const struct milvusdm_source *source);
+uint64_t file_chunk_bytes(const struct layout *layout, uint64_t rows);
 
 /* source.c */
 uint32_t records_open(const struct milvusdm_services_head *services, struct milvusdm_str options,
@@ -119,9 +123,9 @@ uint32_t records_account(struct milvusdm_reader *reader, struct milvusdm_doc *ou
 uint32_t records_reader_close(struct milvusdm_reader *reader);
 
 /* scatter.c */
-/* Takes a column's values out of `rows` records into a batch's buffer, behind `first` rows that are
- * there already. Gives the first row whose value is none of the type's, or `rows`. */
+/* Takes a column's values out of a chunk of `rows` records into a batch's buffer, behind `first` rows
+ * that are there already. Gives the first row whose value is none of the type's, or `rows`. */
 uint64_t scatter(const struct layout *layout, const struct column *column,
-                 const unsigned char *records, uint64_t rows, unsigned char *into, uint64_t first);
+                 const unsigned char *chunk, uint64_t rows, unsigned char *into, uint64_t first);
 
 #endif /* RECORDS_H */

@@ -79,9 +79,9 @@ static uint64_t pack(const unsigned char *from, uint64_t stride, uint64_t rows, 
 }
 
 uint64_t scatter(const struct layout *layout, const struct column *column,
-                 const unsigned char *records, uint64_t rows, unsigned char *into, uint64_t first) {
+                 const unsigned char *chunk, uint64_t rows, unsigned char *into, uint64_t first) {
     const struct type *type = column->type;
-    const unsigned char *from = records + column->offset;
+    const unsigned char *from = chunk + (column->offset - layout->part_offset);
     unsigned char *to = into + first * column_given_bytes(column);
     if (*type->format == 'b') return pack(from, layout->stride, rows, into, first);
     if (column->role == ID && type->bytes < 8) {

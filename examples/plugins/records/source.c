@@ -128,6 +128,7 @@ uint32_t records_splits(struct milvusdm_source *source, struct milvusdm_str key,
                         struct milvusdm_doc *out, struct milvusdm_doc *error) {
     struct milvusdm_json_writer w = {0};
     char id[64];
+    uint64_t held = file_chunk_bytes(&source->layout, file_chunk_rows(source));
     if (!is_the_dataset(source, key, error)) return MILVUSDM_FAILED;
     milvusdm_put_raw(&w, "[");
     for (uint64_t first = 0; first < source->rows; first = split_end(source, first)) {
@@ -143,7 +144,7 @@ uint32_t records_splits(struct milvusdm_source *source, struct milvusdm_str key,
         milvusdm_put_key(&w, "bytes");
         milvusdm_put_u64(&w, rows * record_bytes(source));
         milvusdm_put_key(&w, "held_bytes");
-        milvusdm_put_u64(&w, file_scratch_bytes(source));
+        milvusdm_put_u64(&w, held);
         milvusdm_put_key(&w, "fingerprint");
         milvusdm_put_string(&w, source->fingerprint);
         milvusdm_put_raw(&w, "}");
