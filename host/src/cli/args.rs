@@ -239,10 +239,9 @@ pub(super) struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Where plugins come from, for every command.
-///
-/// Not `global` for clap, which would drop what stands before the command where there is some
-/// behind it, but added to every command by [`definition`] and gathered by [`PluginFlags::of`].
+// Where plugins come from, for every command. Not `global` for clap, which would drop what stands
+// before the command where there is some behind it, but added to every command by `definition`
+// and gathered by `PluginFlags::of`. A doc comment here would become the help of every command.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Plugin options")]
 pub(super) struct PluginFlags {

@@ -140,6 +140,11 @@ fn plugin_options_stand_before_or_after_the_command_and_are_repeated() {
     }
     let without = parse("milvusdm plugins list").unwrap().plugins;
     assert_eq!(without, PluginOptions::default());
+    let help = definition().render_help().to_string();
+    assert!(
+        help.contains("Show what a task would do; writes nothing"),
+        "{help}"
+    );
     refused("milvusdm plan t.yaml --prefer both");
     refused("milvusdm plan t.yaml --plugin-dir");
     let both = parse("milvusdm --plugin-dir a plan t.yaml --plugin-dir b")
