@@ -5,14 +5,16 @@
 //! The way of the data: [`task`] (what the user wrote) → [`plan`] (datasets, splits, targets,
 //! conversions, refusals; nothing is written) → [`engine`] (readers, queue, writers) →
 //! [`report`] (ledger, exit code). [`control`] is what runs beside it: cancellation, progress,
-//! secrets. [`cli`] is the only part that prints.
+//! secrets. [`App`] makes a program of it all, `milvusdm` or a vendor's own; the command line
+//! behind it is the only part that prints.
 // Foreign code comes in at one place, load/enter.rs.
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+mod app;
 mod builtin;
 mod calls;
-pub mod cli;
+mod cli;
 pub mod control;
 pub mod convert;
 pub mod engine;
@@ -21,7 +23,10 @@ pub mod ledger;
 pub mod load;
 pub mod plan;
 pub mod plugin_options;
+pub mod program;
 pub mod registry;
 pub mod report;
 pub mod scaffold;
 pub mod task;
+
+pub use app::App;

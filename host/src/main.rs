@@ -3,5 +3,5 @@
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
-    milvusdm::cli::main()
+    milvusdm::App::host().main()
 }

@@ -17,12 +17,15 @@ pub struct PluginOptions {
     pub allowed: Vec<PathBuf>,
     /// Which plugin is meant where a name has two (`--prefer`).
     pub prefer: Option<Prefer>,
+    /// Which one is meant where neither that nor the task says (a program's defaults).
+    pub usual: Option<Prefer>,
 }
 
 impl PluginOptions {
-    /// Which plugin is meant where a name has two, by what was said here, else by the task.
+    /// Which plugin is meant where a name has two, by the command line, else by the task, else
+    /// by what is usual.
     pub fn prefer_over(&self, task: Option<Prefer>) -> Prefer {
-        self.prefer.or(task).unwrap_or_default()
+        self.prefer.or(task).or(self.usual).unwrap_or_default()
     }
 }
 
@@ -40,5 +43,11 @@ mod tests {
         assert_eq!(said(linked).prefer_over(loaded), Prefer::Linked);
         assert_eq!(said(None).prefer_over(loaded), Prefer::Loaded);
         assert_eq!(said(None).prefer_over(None), Prefer::Linked);
+        let usual = PluginOptions {
+            usual: loaded,
+            ..PluginOptions::default()
+        };
+        assert_eq!(usual.prefer_over(None), Prefer::Loaded);
+        assert_eq!(usual.prefer_over(linked), Prefer::Linked);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a command found or did, as data: printed for people by [`cli`](crate::cli), for programs
+//! What a command found or did, as data: printed for people by the command line, for programs
 //! as the JSON that `--json` promises.
 
 use milvusdm_plugin_api::model::schema::{Column, classify};

@@ -19,5 +19,5 @@ milvusdm_plugin_api::export_plugin! {
 }
 
 fn main() -> std::process::ExitCode {
-    milvusdm::cli::main()
+    milvusdm::App::new("milvusdm-faulty", env!("CARGO_PKG_VERSION")).main()
 }

@@ -4,20 +4,23 @@
 //! Nothing here touches files or plugins, so that all of it can be tested by parsing alone.
 //! What clap can't express (`--yaml` beside a command) is refused in [`Cli::checked`].
 
+mod definition;
 mod new;
+mod plugin_flags;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use milvusdm_plugin_api::Mode;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::help;
+use super::help::{self, under_name};
 use crate::plugin_options::PluginOptions;
-use crate::task::Prefer;
-use milvusdm_plugin_api::Mode;
+use crate::program::Program;
+pub(super) use definition::{definition, take};
 pub(super) use new::{NewArgs, PluginLanguage};
+use plugin_flags::PluginFlags;
 
 /// Moves vector data between systems and files, and proves that it arrived.
 #[derive(Debug, Parser)]
@@ -239,34 +242,6 @@ pub(super) struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-// Where plugins come from, for every command. Not `global` for clap, which would drop what stands
-// before the command where there is some behind it, but added to every command by `definition`
-// and gathered by `PluginFlags::of`. A doc comment here would become the help of every command.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Plugin options")]
-pub(super) struct PluginFlags {
-    /// Look for plugins in this folder before the others; may be given repeatedly
-    ///
-    /// The file of a plugin `fvecs` is `libmilvusdm_fvecs.so`. Then come the folders of
-    /// MILVUSDM_PLUGIN_PATH, ~/.local/lib/milvusdm/plugins and /usr/lib/milvusdm/plugins. Example:
-    /// `--plugin-dir ~/plugins`.
-    #[arg(long, value_name = "DIR")]
-    pub plugin_dir: Vec<PathBuf>,
-
-    /// Trust this plugin file, for this run only; may be given repeatedly
-    ///
-    /// `plugins trust FILE.so` trusts it from then on, as long as it stays the same. Example:
-    /// `--allow-plugin ~/plugins/libmilvusdm_fvecs.so`.
-    #[arg(long, value_name = "FILE")]
-    pub allow_plugin: Vec<PathBuf>,
-
-    /// Which plugin is meant where one is linked in and another of its name can be loaded
-    ///
-    /// Wins over `prefer` in the task. Example: `--prefer loaded` [default: linked]
-    #[arg(long, value_name = "WHICH", value_enum)]
-    pub prefer: Option<PreferArg>,
-}
-
 /// How results and logs are shown, for every command.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output options")]
@@ -356,43 +331,6 @@ impl From<ModeArg> for Mode {
     }
 }
 
-/// The task file's `prefer`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum PreferArg {
-    /// The one that is linked into this program
-    Linked,
-    /// The one that is loaded from a file
-    Loaded,
-}
-
-impl PluginFlags {
-    /// What was given before and behind the command, and behind the command's own.
-    fn of(mut matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut all = Self::from_arg_matches(matches)?;
-        while let Some((_, inner)) = matches.subcommand() {
-            matches = inner;
-            let flags = Self::from_arg_matches(matches)?;
-            all.plugin_dir.extend(flags.plugin_dir);
-            all.allow_plugin.extend(flags.allow_plugin);
-            all.prefer = flags.prefer.or(all.prefer);
-        }
-        Ok(all)
-    }
-}
-
-impl From<PluginFlags> for PluginOptions {
-    fn from(flags: PluginFlags) -> Self {
-        Self {
-            dirs: flags.plugin_dir,
-            allowed: flags.allow_plugin,
-            prefer: flags.prefer.map(|prefer| match prefer {
-                PreferArg::Linked => Prefer::Linked,
-                PreferArg::Loaded => Prefer::Loaded,
-            }),
-        }
-    }
-}
-
 /// A command line that was taken.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -401,34 +339,12 @@ pub(super) struct Taken {
     pub output: OutputOptions,
 }
 
-/// Everything that can be typed.
-pub(super) fn definition() -> clap::Command {
-    fn with_plugin_flags(command: clap::Command) -> clap::Command {
-        PluginFlags::augment_args(command).mut_subcommands(with_plugin_flags)
-    }
-    Cli::command().mut_subcommands(with_plugin_flags)
-}
-
-/// Takes a command line, the program's name in front.
-///
-/// # Errors
-/// Clap's own; help and version are among them.
-pub(super) fn take<T>(words: impl IntoIterator<Item = T>) -> Result<Taken, clap::Error>
-where
-    T: Into<OsString> + Clone,
-{
-    let matches = definition().try_get_matches_from(words)?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    cli.plugins = PluginFlags::of(&matches)?;
-    cli.checked()
-}
-
 impl Cli {
     /// The command, with `--yaml` taken for `run`.
     ///
     /// # Errors
     /// Clap's own, for what its rules can't express.
-    fn checked(self) -> Result<Taken, clap::Error> {
+    fn checked(self, program: Program) -> Result<Taken, clap::Error> {
         let Self {
             yaml,
             yaml_run,
@@ -436,7 +352,8 @@ impl Cli {
             output,
             command,
         } = self;
-        let refuse = |kind, text: &str| Err(definition().error(kind, text));
+        let refuse =
+            |kind, text| Err(definition(program).error(kind, under_name(text, program.name)));
         let command = match (yaml, command) {
             (Some(task), None) => Command::Run(RunArgs {
                 task,

@@ -2,7 +2,28 @@
 //! The long help of each command: what it is for, and lines to start from.
 //!
 //! Kept apart from `args`, so that each can be read in one piece. A test runs every example
-//! through the parser.
+//! through the parser. They are written for `milvusdm`; [`under_name`] makes them those of a
+//! program of another name.
+
+use crate::program::NAME;
+
+/// The text for a program of another name: that name where the command is typed and where
+/// `{name}` stands, while folders and files keep theirs.
+pub(super) fn under_name(text: &str, name: &str) -> String {
+    let mut named = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(NAME) {
+        named.push_str(before);
+        let is_start = |c: char| c.is_whitespace() || matches!(c, '`' | '(' | '\'');
+        let is_end = |c: char| c.is_whitespace() || c == '`';
+        let is_typed = named.chars().next_back().is_none_or(is_start)
+            && after.chars().next().is_none_or(is_end);
+        named.push_str(if is_typed { name } else { NAME });
+        rest = after;
+    }
+    named.push_str(rest);
+    named.replace("{name}", name)
+}
 
 pub(super) const TOP_ABOUT: &str = "\
 Moves vector data (ids, vectors, partitions, columns) between systems and files, in bounded \
@@ -169,5 +190,5 @@ Prints a script that lets a shell complete commands and options.";
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   source <(milvusdm completions bash)
-  milvusdm completions zsh >~/.zfunc/_milvusdm
-  milvusdm completions fish >~/.config/fish/completions/milvusdm.fish";
+  milvusdm completions zsh >~/.zfunc/_{name}
+  milvusdm completions fish >~/.config/fish/completions/{name}.fish";

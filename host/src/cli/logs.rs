@@ -22,6 +22,7 @@ use super::progress::PROGRESS;
 use super::session::Session;
 use super::terminal::Terminal;
 use crate::control::Control;
+use crate::program::Program;
 
 /// Targets of our own lines: the host's modules, and what plugins log through the host.
 const OWN: [&str; 2] = ["milvusdm", "plugin"];
@@ -29,7 +30,13 @@ const OWN: [&str; 2] = ["milvusdm", "plugin"];
 /// Starts logging; `has_file` for commands that move data.
 pub(super) fn start(session: &Session, has_file: bool) {
     let mut warnings = Vec::new();
-    let appender = match has_file.then(|| open(&Settings::of_environment(), &mut warnings)) {
+    let appender = match has_file.then(|| {
+        open(
+            &Settings::of_environment(),
+            Program::current().name,
+            &mut warnings,
+        )
+    }) {
         None => None,
         Some(Ok(appender)) => Some(appender),
         Some(Err(why)) => {
@@ -126,8 +133,12 @@ impl Settings {
     }
 }
 
-/// Opens today's file, and removes those that are too old.
-fn open(settings: &Settings, warnings: &mut Vec<String>) -> Result<RollingFileAppender, String> {
+/// Opens today's file, and removes those of this program that are too old.
+fn open(
+    settings: &Settings,
+    program: &str,
+    warnings: &mut Vec<String>,
+) -> Result<RollingFileAppender, String> {
     let base = settings
         .base
         .as_deref()
@@ -142,21 +153,56 @@ fn open(settings: &Settings, warnings: &mut Vec<String>) -> Result<RollingFileAp
             reason.unwrap_or_else(|| error.to_string())
         )
     };
-    let builder = || {
-        RollingFileAppender::builder()
-            .rotation(Rotation::DAILY)
-            .filename_prefix("milvusdm")
-            .filename_suffix("log")
-    };
-    let appender = builder().build(&folder).map_err(cant)?;
-    match settings.kept(warnings).and_then(|kept| kept.checked_add(1)) {
-        // The library makes room for one more file; today's is there already.
-        Some(kept_and_new) => builder()
-            .max_log_files(kept_and_new)
-            .build(&folder)
-            .map_err(cant),
-        None => Ok(appender),
+    let appender = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix(program)
+        .filename_suffix("log")
+        .build(&folder)
+        .map_err(cant)?;
+    if let Some(kept) = settings.kept(warnings)
+        && let Err(error) = remove_old(&folder, program, kept)
+    {
+        let shown = folder.display();
+        warnings.push(format!("Old log files in {shown} stay: {error}."));
     }
+    Ok(appender)
+}
+
+/// Removes all but the newest files of a program. The library would go by the start of the name,
+/// and take the files of `milvusdm-acme` for those of `milvusdm`.
+fn remove_old(folder: &Path, program: &str, kept: usize) -> io::Result<()> {
+    let mut dated = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if let Some(date) = name.to_str().and_then(|name| date_of(name, program)) {
+            dated.push((date.to_owned(), entry.path()));
+        }
+    }
+    dated.sort_unstable();
+    let too_many = dated.len().saturating_sub(kept);
+    for (_, path) in dated.into_iter().take(too_many) {
+        match std::fs::remove_file(path) {
+            // Another run was faster.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `2026-01-31`, if `name` is that of a log file of the program.
+fn date_of<'a>(name: &'a str, program: &str) -> Option<&'a str> {
+    let date = name
+        .strip_prefix(program)?
+        .strip_prefix('.')?
+        .strip_suffix(".log")?;
+    let is_date = date.len() == 10
+        && date.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    is_date.then_some(date)
 }
 
 /// Writes finished lines to stderr, above the bar.
@@ -245,18 +291,21 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let logs = base.path().join("logs");
         std::fs::create_dir(&logs).unwrap();
-        let others = ["notes.txt", "milvusdm.2001-01-01.txt"];
+        let others = [
+            "notes.txt",
+            "milvusdm.2001-01-01.txt",
+            "milvusdm.of-today.log",
+            "milvusdm-acme.2001-01-01.log",
+        ];
         for name in ["milvusdm.2001-01-01.log", "milvusdm.2001-01-02.log"]
             .iter()
             .chain(&others)
         {
             std::fs::write(logs.join(name), "old").unwrap();
-            // Files are told apart by the time they were made.
-            std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let mut warnings = Vec::new();
         for kept in [None, Some("0"), Some("2"), Some("1"), Some("1")] {
-            let mut file = open(&settings(base.path(), kept), &mut warnings).unwrap();
+            let mut file = open(&settings(base.path(), kept), "milvusdm", &mut warnings).unwrap();
             file.write_all(b"run\n").unwrap();
             let expected = match kept {
                 Some("2") => 2,
@@ -282,7 +331,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let why = open(&settings(&file, None), &mut Vec::new()).unwrap_err();
+        let why = open(&settings(&file, None), "milvusdm", &mut Vec::new()).unwrap_err();
         assert!(
             why.contains("file/logs") && why.contains("Not a directory"),
             "{why}"
@@ -293,7 +342,12 @@ mod tests {
     fn a_number_of_files_that_is_none_keeps_all_and_says_so() {
         let base = tempfile::tempdir().unwrap();
         let mut warnings = Vec::new();
-        open(&settings(base.path(), Some("many")), &mut warnings).unwrap();
+        open(
+            &settings(base.path(), Some("many")),
+            "milvusdm",
+            &mut warnings,
+        )
+        .unwrap();
         assert!(
             warnings.len() == 1 && warnings[0].contains("`many`"),
             "{warnings:?}"

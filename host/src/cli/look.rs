@@ -14,7 +14,7 @@ use crate::task::{PluginTask, Side, Task};
 /// Shows what a task would do.
 pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let task = Task::load(task).map_err(Failure::task)?;
+    let task = Task::load(task, &session.defaults).map_err(Failure::task)?;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let report = Plan::make(&task, &registry, &session.control)?.report();
@@ -26,7 +26,8 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
 pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
-    let endpoint = PluginTask::parse(source, Side::Source, &lookup).map_err(Failure::task)?;
+    let endpoint = PluginTask::parse(source, Side::Source, &lookup, &session.defaults)
+        .map_err(Failure::task)?;
     let info = lookup(&endpoint.plugin).map_err(Failure::task)?;
     session.hide(&endpoint.secrets(Side::Source, &info));
     session.heed_signals()?;

@@ -24,29 +24,45 @@ mod signals;
 mod table;
 mod terminal;
 mod text;
+mod usage;
 
-use std::io::Write;
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::process::ExitCode;
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 
-use crate::failure::{DONE, Failure, INTERNAL, REFUSED};
-use crate::plugin_options::PluginOptions;
-use args::{Command, OutputOptions, PluginsCommand, Taken};
+use crate::failure::{DONE, Failure, INTERNAL};
+use crate::program::Program;
+use crate::task::Defaults;
+use args::{Command, PluginsCommand, Taken};
 use session::{Answer, Session};
 
-/// Runs the program on the arguments of the process.
-pub fn main() -> ExitCode {
+/// Runs a program on its arguments, the name in front; gives the exit code.
+pub(crate) fn run(program: Program, defaults: &str, arguments: Vec<OsString>) -> u8 {
+    program.make_current();
+    if let Err(error) = program.check() {
+        let session = usage::session(&arguments);
+        logs::start(&session, false);
+        return session.print(&session.answer_failure(&Failure::task(error)));
+    }
     let Taken {
         command,
-        plugins,
+        mut plugins,
         output,
-    } = match args::take(std::env::args_os()) {
+    } = match args::take(program, &arguments) {
         Ok(taken) => taken,
-        Err(error) => return ExitCode::from(usage(&error)),
+        Err(error) => return usage::show(&error, &arguments),
     };
-    let session = Session::new(output, plugins);
+    let defaults = match Defaults::parse(defaults, program.name) {
+        Ok(defaults) => defaults,
+        Err(error) => {
+            let session = Session::new(output, plugins);
+            logs::start(&session, false);
+            return session.print(&session.answer_failure(&Failure::task(error)));
+        }
+    };
+    plugins.usual = defaults.prefer();
+    let session = Session::new(output, plugins).with_defaults(defaults);
     logs::start(
         &session,
         matches!(command, Command::Run(_) | Command::Copy(_)),
@@ -59,7 +75,7 @@ pub fn main() -> ExitCode {
         Ok(answer) => answer,
         Err(failure) => session.answer_failure(&failure),
     };
-    ExitCode::from(session.print(&answer))
+    session.print(&answer)
 }
 
 fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
@@ -82,39 +98,13 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
 
 fn completions(shell: clap_complete::Shell) -> Answer {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut args::definition(), "milvusdm", &mut script);
+    let program = Program::current();
+    let mut definition = args::definition(program);
+    clap_complete::generate(shell, &mut definition, program.name, &mut script);
     Answer {
         body: String::from_utf8_lossy(&script).into_owned(),
         exit: DONE,
     }
-}
-
-/// Shows help, version or what is wrong with the command line.
-fn usage(error: &clap::Error) -> u8 {
-    // Nobody can be told that the stream is gone.
-    let _ = error.print();
-    if !error.use_stderr() {
-        return DONE;
-    }
-    // The arguments could not be parsed, but whoever asked for JSON waits for a document.
-    if std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let first = text.split("\n\n").next().unwrap_or_default();
-        let words: Vec<&str> = first.split_whitespace().collect();
-        let message = words.join(" ");
-        let message = message.trim_start_matches("error: ");
-        let error = Error::new(ErrorKind::Config, format!("the command line: {message}"))
-            .help("`milvusdm --help` shows what can be typed");
-        let session = Session::new(OutputOptions::default(), PluginOptions::default());
-        let document = errors::document(&Failure {
-            error,
-            exit: REFUSED,
-        });
-        let _ = std::io::stdout()
-            .lock()
-            .write_all(session.json(&document).as_bytes());
-    }
-    REFUSED
 }
 
 fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
@@ -123,11 +113,14 @@ fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
+    let name = Program::current().name;
     let error = Error::new(
         ErrorKind::Internal,
-        format!("milvusdm itself failed: {message}"),
+        format!("{name} itself failed: {message}"),
     )
-    .help("this is a fault of milvusdm; please report it, with the log file");
+    .help(format!(
+        "this is a fault of {name}; please report it, with the log file"
+    ));
     Failure {
         error,
         exit: INTERNAL,

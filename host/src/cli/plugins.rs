@@ -190,7 +190,7 @@ pub(super) fn schema(session: &Session) -> Result<Answer, Failure> {
     let entries = registry.everything();
     let plugins: Vec<PluginInfo> = entries.iter().map(|entry| entry.info.clone()).collect();
     Ok(Answer {
-        body: format!("{:#}\n", task::schema(&plugins)),
+        body: format!("{:#}\n", task::schema(&plugins, &session.defaults)),
         exit: DONE,
     })
 }

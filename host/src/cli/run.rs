@@ -12,32 +12,41 @@ use super::{errors, render};
 use crate::engine;
 use crate::failure::Failure;
 use crate::plan::Plan;
+use crate::program::{HOST_VERSION, Program};
 use crate::registry::Registry;
 use crate::report::RunReport;
 use crate::task::{Task, parse_memory};
 
 /// Runs a task file.
 pub(super) fn run(session: &Session, args: &RunArgs) -> Result<Answer, Failure> {
-    let load = |_: &Registry| Task::load(&args.task).map_err(Failure::task);
+    let load = |_: &Registry| Task::load(&args.task, &session.defaults).map_err(Failure::task);
     with_receipt(session, &args.run, load)
 }
 
 /// Runs a task made of the command line.
 pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure> {
-    with_receipt(session, &args.run, |registry| copy_task(registry, args))
+    with_receipt(session, &args.run, |registry| {
+        copy_task(session, registry, args)
+    })
 }
 
-fn copy_task(registry: &Registry, args: &CopyArgs) -> Result<Task, Failure> {
+/// What is given here wins over the program's defaults.
+fn copy_task(session: &Session, registry: &Registry, args: &CopyArgs) -> Result<Task, Failure> {
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
-    let mut task = Task::copy(&args.source, &args.sink, &lookup).map_err(Failure::task)?;
-    task.select(&args.select, &args.exclude)
+    let mut task = Task::copy(&args.source, &args.sink, &lookup, &session.defaults)
         .map_err(Failure::task)?;
-    task.rename(&args.map).map_err(Failure::task)?;
+    if !(args.select.is_empty() && args.exclude.is_empty()) {
+        task.select(&args.select, &args.exclude)
+            .map_err(Failure::task)?;
+    }
+    if !args.map.is_empty() {
+        task.rename(&args.map).map_err(Failure::task)?;
+    }
     if let Some(mode) = args.mode {
         task.mode = mode.into();
     }
     if let Some(memory) = &args.memory {
-        task.memory_bytes = parse_memory(memory).map_err(Failure::task)?;
+        task.limit_memory(parse_memory(memory).map_err(Failure::task)?);
     }
     if let Some(parallel) = args.parallel {
         task.parallel = std::num::NonZeroU16::new(parallel);
@@ -84,8 +93,12 @@ fn execute(
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, options.progress);
+    let program = Program::current();
     tracing::debug!(
-        version = env!("CARGO_PKG_VERSION"),
+        program = program.name,
+        version = program.version,
+        host = (!program.is_host()).then_some(HOST_VERSION),
+        defaults = task.defaults().join(", "),
         source = task.source.plugin,
         sink = task.sink.plugin,
         mode = ?task.mode,

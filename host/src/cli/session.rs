@@ -15,6 +15,7 @@ use crate::control::Control;
 use crate::failure::{ENDPOINT, Failure, INTERNAL, of_signal};
 use crate::plugin_options::PluginOptions;
 use crate::registry::Registry;
+use crate::task::Defaults;
 
 /// One run of the program.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub(super) struct Session {
     pub terminal: Arc<Terminal>,
     pub output: Arc<OutputOptions>,
     pub plugins: Arc<PluginOptions>,
+    /// What stands in where a task leaves something out.
+    pub defaults: Defaults,
 }
 
 /// What a command has to say on stdout, and the exit code.
@@ -40,7 +43,13 @@ impl Session {
             terminal,
             output: Arc::new(output),
             plugins: Arc::new(plugins),
+            defaults: Defaults::default(),
         }
+    }
+
+    /// The session of a program that brings defaults.
+    pub fn with_defaults(self, defaults: Defaults) -> Self {
+        Self { defaults, ..self }
     }
 
     /// The plugins that a task can name.

@@ -31,6 +31,7 @@ pub use places::{Origin, Place, file_name, name_of};
 pub use trace::{Step, Trace};
 
 use crate::plugin_options::PluginOptions;
+use crate::program::typed;
 
 /// A file that passed every check that runs no code of it.
 #[derive(Debug)]
@@ -304,7 +305,9 @@ impl Candidate {
             false => "the file is not trusted",
         };
         Error::new(ErrorKind::Denied, message).with("file", &path).help(format!(
-            "look at it with `milvusdm plugins check {path}`; then `milvusdm plugins trust {path}`, or `--allow-plugin {path}` for one run"
+            "look at it with {}; then {}, or `--allow-plugin {path}` for one run",
+            typed(&format!("plugins check {path}")),
+            typed(&format!("plugins trust {path}"))
         ))
     }
 

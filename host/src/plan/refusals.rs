@@ -5,6 +5,7 @@ use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::{Dataset, Error, ErrorKind};
 
 use crate::failure::{ENDPOINT, Failure, REFUSED};
+use crate::program;
 use crate::report::Refusal;
 use crate::task::{Task, nearest};
 
@@ -44,8 +45,9 @@ impl Refusals {
     /// `exclude` takes away all that there is; `include` says so itself.
     pub(super) fn nothing_selected(&mut self, task: &Task) {
         if self.0.is_empty() {
+            let list = program::typed("inspect");
             let error = Error::new(ErrorKind::Config, "nothing is left to be moved")
-                .help("`milvusdm inspect` lists what is there");
+                .help(format!("{list} lists what is there"));
             self.task(task.locate_pointer("/select/exclude", error));
         }
     }

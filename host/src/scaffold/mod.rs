@@ -15,6 +15,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use self::place::{File, Place};
 use self::template::Values;
+use crate::program::Program;
 
 /// What the binary carries; `build.rs` collects it.
 mod embedded {
@@ -134,7 +135,8 @@ impl Project<'_> {
                 "sample.raw",
             ),
         };
-        let run = format!("milvusdm inspect --allow-plugin {file} '{name}:{sample}?dim=4'");
+        let program = Program::current().name;
+        let run = format!("{program} inspect --allow-plugin {file} '{name}:{sample}?dim=4'");
         vec![build.to_owned(), test.to_owned(), run]
     }
 }

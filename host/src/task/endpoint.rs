@@ -6,15 +6,16 @@
 
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::env::Written;
+use super::defaults::{Defaults, Laid};
+use super::env;
 use super::fault::Fault;
 use super::nearest::quoted_list;
-use super::origin::Argument;
+use super::origin::{Argument, ArgumentsOrigin, Origin};
 use super::place::Place;
 use super::render::shorten;
-use super::{PluginTask, Side, options, pointer, secrets, shape, typed};
+use super::{PluginTask, Side, Task, options, pointer, resolve, secrets, shape, typed};
 
 /// What there is to know about the plugin of a name.
 pub type PluginLookup<'a> = &'a dyn Fn(&str) -> Result<PluginInfo>;
@@ -22,11 +23,45 @@ pub type PluginLookup<'a> = &'a dyn Fn(&str) -> Result<PluginInfo>;
 /// How an endpoint is written.
 const FORM: &str = "write `PLUGIN:PATH?key=value`, for example `faiss:/data/a.index`";
 
+/// The task of two arguments, for `copy`.
+pub(super) fn task(
+    source: &str,
+    sink: &str,
+    lookup: PluginLookup<'_>,
+    defaults: &Defaults,
+) -> Result<Task> {
+    let (source, source_argument) = parse(source, Side::Source, lookup, defaults)?;
+    let (sink, sink_argument) = parse(sink, Side::Sink, lookup, defaults)?;
+    let mut written = source_argument.written.clone();
+    written.extend(sink_argument.written.clone());
+    let mut laid = Laid::default();
+    // Their options stay outside: they were checked, at the places that they have here.
+    let mut document = json!({
+        "source": {"plugin": source.plugin},
+        "sink": {"plugin": sink.plugin},
+    });
+    let is_laid = defaults.lay_keys(&mut document, (&mut laid, &mut written), &env::of_process);
+    let origin = Origin::Arguments(Box::new(ArgumentsOrigin {
+        source: source_argument,
+        sink: sink_argument,
+        written,
+        laid,
+    }));
+    is_laid.map_err(|fault| origin.error(fault, &[]))?;
+    let task = resolve::from_document(document, origin)?;
+    Ok(Task {
+        source,
+        sink,
+        ..task
+    })
+}
+
 /// The source or sink in `text`, its options checked, and where they stand in it.
 pub(super) fn parse(
     text: &str,
     side: Side,
     lookup: PluginLookup<'_>,
+    defaults: &Defaults,
 ) -> Result<(PluginTask, Argument)> {
     let mut argument = Argument::new(side.argument(), text);
     let (name, rest, query) = divide(text);
@@ -63,11 +98,16 @@ pub(super) fn parse(
             .map_err(|fault| argument.error(*fault, &hidden))?;
         options.insert(option.name, value);
     }
+    let ground = (&mut argument.laid, &mut argument.written);
+    defaults
+        .lay_options_under(side, name, &mut options, ground, &env::of_process)
+        .map_err(|fault| argument.error(fault, &hidden))?;
+    let hidden = secrets::pointers(Some(schema), &options, side.pointer());
     let plugin = PluginTask {
         plugin: name.to_owned(),
         options,
     };
-    options::check(&plugin, side, &info, &Written::default())
+    options::check(&plugin, side, &info, &argument.written)
         .map_err(|fault| argument.error(fault, &hidden))?;
     Ok((plugin, argument))
 }
@@ -246,7 +286,6 @@ fn decode(text: &str) -> Result<String, String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     fn info(name: &str) -> Result<PluginInfo> {
         let schema = json!({
@@ -289,7 +328,8 @@ mod tests {
     }
 
     fn source(text: &str) -> Result<Value> {
-        parse(text, Side::Source, &info).map(|(plugin, _)| Value::Object(plugin.options))
+        parse(text, Side::Source, &info, &Defaults::default())
+            .map(|(plugin, _)| Value::Object(plugin.options))
     }
 
     #[test]
@@ -313,10 +353,19 @@ mod tests {
             assert_eq!(source(text).unwrap(), wanted, "{text}");
         }
         assert_eq!(
-            parse("null", Side::Sink, &info).unwrap().0.options,
+            parse("null", Side::Sink, &info, &Defaults::default())
+                .unwrap()
+                .0
+                .options,
             Map::new()
         );
-        assert_eq!(parse("null:", Side::Sink, &info).unwrap().0.plugin, "null");
+        assert_eq!(
+            parse("null:", Side::Sink, &info, &Defaults::default())
+                .unwrap()
+                .0
+                .plugin,
+            "null"
+        );
     }
 
     #[test]
@@ -367,7 +416,7 @@ mod tests {
             let found = snippet.lines().nth(1).and_then(|line| line.find('^'));
             assert_eq!(found, Some(caret + 2), "{text}:\n{snippet}");
         }
-        let error = parse("null:a", Side::Sink, &info).unwrap_err();
+        let error = parse("null:a", Side::Sink, &info, &Defaults::default()).unwrap_err();
         assert_eq!(error.message(), "the plugin `null` takes no path");
         assert_eq!(
             error.help_text(),

@@ -32,6 +32,10 @@ impl Written {
     pub(super) fn get(&self, pointer: &str) -> Option<&str> {
         self.0.get(pointer).map(String::as_str)
     }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
 }
 
 /// Most bytes that all variables of a file may put in: a file that repeats a long one must not
@@ -41,14 +45,18 @@ const MAX_EXPANDED_BYTES: usize = 16 << 20;
 /// How to write what is no variable.
 const PLAIN: &str = "write `$$` for a plain `$`";
 
-/// Replaces the variables in every string of `document`.
-pub(super) fn interpolate(document: &mut Value, lookup: Lookup<'_>) -> Result<Written, Fault> {
+/// Replaces the variables in every string of `value`, which stands at the pointer `at`.
+pub(super) fn interpolate(
+    value: &mut Value,
+    at: &str,
+    lookup: Lookup<'_>,
+) -> Result<Written, Fault> {
     let mut expansion = Expansion {
         lookup,
         left_bytes: MAX_EXPANDED_BYTES,
         written: Written::default(),
     };
-    expansion.walk(document, "")?;
+    expansion.walk(value, at)?;
     Ok(expansion.written)
 }
 
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn variables_are_put_in_once_and_remembered() {
         let mut value = json!({"${DATA}": ["${DATA}/x", "$$a$b$", "${EMPTY}", 7]});
-        let written = interpolate(&mut value, &lookup).unwrap();
+        let written = interpolate(&mut value, "", &lookup).unwrap();
         assert_eq!(
             value,
             json!({"${DATA}": ["/srv/${NESTED}/x", "$a$b$", "", 7]})
@@ -185,7 +193,7 @@ mod tests {
             ("${BYTES}", "not UTF-8"),
         ] {
             let mut value = json!({"a": [text]});
-            let fault = interpolate(&mut value, &lookup).expect_err(text);
+            let fault = interpolate(&mut value, "", &lookup).expect_err(text);
             assert_eq!(fault.pointer, "/a/0");
             assert!(fault.message.contains(message), "{text}: {}", fault.message);
         }
@@ -194,7 +202,7 @@ mod tests {
     #[test]
     fn a_long_variable_can_not_be_repeated_without_measure() {
         let lookup = |_: &str| Some(Ok("x".repeat(1 << 20)));
-        let fault = interpolate(&mut json!("${X}".repeat(17)), &lookup).unwrap_err();
+        let fault = interpolate(&mut json!("${X}".repeat(17)), "", &lookup).unwrap_err();
         assert!(
             fault.message.contains("more than 16 MiB"),
             "{}",
@@ -207,7 +215,7 @@ mod tests {
         fn doubling_every_dollar_gives_the_text_back(text in "\\PC*") {
             let doubled = text.replace('$', "$$");
             let mut value = Value::String(doubled);
-            let written = interpolate(&mut value, &lookup)
+            let written = interpolate(&mut value, "", &lookup)
                 .map_err(|fault| TestCaseError::fail(fault.message))?;
             prop_assert_eq!(value, Value::String(text));
             prop_assert!(written.0.is_empty());

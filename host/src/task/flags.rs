@@ -20,7 +20,14 @@ impl Task {
         let include = Some(include).filter(|include| !include.is_empty());
         self.selection = Selection::new(include, exclude, &Written::default())
             .map_err(super::fault::Fault::into_error)?;
+        self.origin.forget("/select");
         Ok(())
+    }
+
+    /// Takes another size for the memory of all batches.
+    pub fn limit_memory(&mut self, memory_bytes: u64) {
+        self.memory_bytes = memory_bytes;
+        self.origin.forget("/memory");
     }
 
     /// Renames: one `TO` for everything, or rules `FROM=TO` of which the first match wins.
@@ -40,6 +47,7 @@ impl Task {
         };
         self.mapping =
             resolve::mapping(raw, &Written::default()).map_err(super::fault::Fault::into_error)?;
+        self.origin.forget("/map");
         Ok(())
     }
 }

@@ -2,12 +2,13 @@
 //! Tasks: what to move from where to where, as a YAML file or as two command-line arguments.
 //!
 //! A file goes through `file` (bytes to text), `yaml` (to one JSON value with `places`), `env`
-//! (variables), `check` (against the envelope's schema), `resolve` (what values mean). Plugin
+//! (variables), `defaults` (what it leaves out), `check` (against the envelope's schema), `resolve` (what values mean). Plugin
 //! options are checked by [`Task::check_options`] when the plugin is known. Nothing here
 //! touches data, opens a plugin, prints or logs. What is wrong with a task is said with its
 //! place: context `at` (`task.yaml:3:7`) and `snippet` (the line and a caret).
 
 mod check;
+mod defaults;
 mod endpoint;
 mod env;
 mod fault;
@@ -44,6 +45,7 @@ use std::path::Path;
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 use serde_json::{Map, Value};
 
+pub use defaults::Defaults;
 pub use endpoint::PluginLookup;
 pub use mapping::{Mapping, TargetName};
 pub use milvusdm_plugin_api::Mode;
@@ -52,7 +54,6 @@ pub use raw::{ColumnConversion, Duplicates, IdConversion, Prefer};
 pub use schema::schema;
 pub use select::{Selection, Unmatched};
 
-use env::Written;
 use origin::Origin;
 use place::Part;
 
@@ -158,12 +159,13 @@ impl Side {
 }
 
 impl Task {
-    /// Reads a task file.
+    /// Reads a task file; `defaults` stand in for what it leaves out.
     ///
     /// # Errors
     /// `NotFound`, `Denied`, `Io` if it can't be read; else as [`Task::parse`].
-    pub fn load(path: &Path) -> Result<Self> {
-        Self::parse(&file::read(path)?, &file::shown_name(path))
+    pub fn load(path: &Path, defaults: &Defaults) -> Result<Self> {
+        let (text, name) = (file::read(path)?, file::shown_name(path));
+        resolve::task(&text, &name, defaults, &env::of_process)
     }
 
     /// Reads the text of a task file, which is called `name` in messages.
@@ -171,33 +173,22 @@ impl Task {
     /// # Errors
     /// `Config` for whatever is wrong in it; `Unsupported` for a MilvusDM 1.0 task.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
-        resolve::task(text, name, &env::of_process)
+        resolve::task(text, name, &Defaults::default(), &env::of_process)
     }
 
     /// Makes a task of two arguments of the form `PLUGIN:REST?key=value&key=value`: everything
-    /// is moved, under its own name, with the defaults of a task file. Their options are
+    /// is moved, under its own name, where `defaults` do not say otherwise. Their options are
     /// checked.
     ///
     /// # Errors
     /// `Config` for whatever is wrong in them; what `lookup` says of a plugin.
-    pub fn copy(source: &str, sink: &str, lookup: PluginLookup<'_>) -> Result<Self> {
-        let (source, source_argument) = endpoint::parse(source, Side::Source, lookup)?;
-        let (sink, sink_argument) = endpoint::parse(sink, Side::Sink, lookup)?;
-        Ok(Self {
-            source,
-            sink,
-            selection: Selection::default(),
-            mapping: Mapping::default(),
-            conversions: Conversions::default(),
-            mode: Mode::default(),
-            memory_bytes: DEFAULT_MEMORY_BYTES,
-            parallel: None,
-            prefer: None,
-            origin: Origin::Arguments {
-                source: source_argument,
-                sink: sink_argument,
-            },
-        })
+    pub fn copy(
+        source: &str,
+        sink: &str,
+        lookup: PluginLookup<'_>,
+        defaults: &Defaults,
+    ) -> Result<Self> {
+        endpoint::task(source, sink, lookup, defaults)
     }
 
     /// The plugin and options of one side.
@@ -208,6 +199,11 @@ impl Task {
         }
     }
 
+    /// The keys and options that the program's defaults stand in for: `memory`, `sink.path`.
+    pub fn defaults(&self) -> Vec<String> {
+        self.origin.defaults()
+    }
+
     /// Checks the options of one side against what its plugin takes.
     ///
     /// # Errors
@@ -215,9 +211,7 @@ impl Task {
     /// have that side; `Plugin` if its schema can't be followed.
     pub fn check_options(&self, side: Side, info: &PluginInfo) -> Result<()> {
         let plugin = self.endpoint(side);
-        let nothing = Written::default();
-        let written = self.origin.written().unwrap_or(&nothing);
-        options::check(plugin, side, info, written).map_err(|fault| {
+        options::check(plugin, side, info, self.origin.written()).map_err(|fault| {
             let schema = options::schema(side, info);
             let hidden = secrets::pointers(schema, &plugin.options, side.pointer());
             self.origin.error(fault, &hidden)
@@ -259,13 +253,18 @@ impl Task {
 }
 
 impl PluginTask {
-    /// Reads the argument of a command that only reads: `PLUGIN:REST?key=value&key=value`. Its
-    /// options are checked.
+    /// Reads the argument of a command that only reads: `PLUGIN:REST?key=value&key=value`;
+    /// `defaults` stand in for options that it leaves out. They are checked.
     ///
     /// # Errors
     /// As [`Task::copy`].
-    pub fn parse(argument: &str, side: Side, lookup: PluginLookup<'_>) -> Result<Self> {
-        endpoint::parse(argument, side, lookup).map(|(plugin, _)| plugin)
+    pub fn parse(
+        argument: &str,
+        side: Side,
+        lookup: PluginLookup<'_>,
+        defaults: &Defaults,
+    ) -> Result<Self> {
+        endpoint::parse(argument, side, lookup, defaults).map(|(plugin, _)| plugin)
     }
 
     /// As [`Task::secrets`], of one side.

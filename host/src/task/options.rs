@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::env::Written;
 use super::fault::Fault;
 use super::{PluginTask, Side, check, pointer};
+use crate::program;
 
 /// The schema of a plugin's options on one side.
 pub(super) fn schema(side: Side, info: &PluginInfo) -> Option<&Value> {
@@ -25,8 +26,8 @@ pub(super) fn need_schema(side: Side, info: &PluginInfo) -> Result<&Value, Fault
             Side::Sink => ("write", "source"),
         };
         let fault = Fault::of_value(&at, format!("the plugin `{}` does not {does}", info.name));
-        let help =
-            format!("it is a {other} only; `milvusdm plugins list` shows which plugins {does}");
+        let list = program::typed("plugins list");
+        let help = format!("it is a {other} only; {list} shows which plugins {does}");
         Fault {
             kind: ErrorKind::Unsupported,
             ..fault

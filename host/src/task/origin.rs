@@ -2,11 +2,13 @@
 //! How a task was given, a file or command-line arguments, and where in it an error belongs.
 //!
 //! A located error has the context `at` (`task.yaml:3:7`, or `argument SRC`) in front, then
-//! `snippet`: the line and the caret under it.
+//! `snippet`: the line and the caret under it. One about a default, which was not given, is
+//! located in the defaults instead.
 
 use milvusdm_plugin_api::Error;
 
 use super::Side;
+use super::defaults::Laid;
 use super::env::Written;
 use super::fault::Fault;
 use super::place::{Part, Place};
@@ -22,7 +24,17 @@ const SNIPPET: &str = "snippet";
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     File(FileOrigin),
-    Arguments { source: Argument, sink: Argument },
+    Arguments(Box<ArgumentsOrigin>),
+}
+
+/// Two command-line arguments that were parsed.
+#[derive(Debug, Clone)]
+pub(super) struct ArgumentsOrigin {
+    pub source: Argument,
+    pub sink: Argument,
+    pub written: Written,
+    /// Which values beside source and sink are defaults.
+    pub laid: Laid,
 }
 
 /// A task file that was parsed.
@@ -32,6 +44,7 @@ pub(super) struct FileOrigin {
     pub text: String,
     pub places: Places,
     pub written: Written,
+    pub laid: Laid,
 }
 
 impl std::fmt::Debug for FileOrigin {
@@ -51,6 +64,9 @@ pub(super) struct Argument {
     pub text: String,
     /// Where each option stands in the text, by name: its key (if it has one) and its value.
     pub options: Vec<(String, Option<Place>, Place)>,
+    /// Variables in options that are defaults.
+    pub written: Written,
+    pub laid: Laid,
 }
 
 impl std::fmt::Debug for Argument {
@@ -75,10 +91,13 @@ impl Origin {
     ) -> Error {
         match self {
             Self::File(file) => file.locate(pointer, part, error, secrets),
-            Self::Arguments { source, sink } => match Side::of_pointer(pointer) {
-                Some(Side::Source) => source.locate(pointer, part, error, secrets),
-                Some(Side::Sink) => sink.locate(pointer, part, error, secrets),
-                None => error,
+            Self::Arguments(arguments) => match Side::of_pointer(pointer) {
+                Some(Side::Source) => arguments.source.locate(pointer, part, error, secrets),
+                Some(Side::Sink) => arguments.sink.locate(pointer, part, error, secrets),
+                None => arguments
+                    .laid
+                    .locate(pointer, part, error, secrets)
+                    .unwrap_or_else(|error| error),
             },
         }
     }
@@ -90,22 +109,44 @@ impl Origin {
     }
 
     /// Which values must be shown as they are written.
-    pub(super) fn written(&self) -> Option<&Written> {
+    pub(super) fn written(&self) -> &Written {
         match self {
-            Self::File(file) => Some(&file.written),
-            Self::Arguments { .. } => None,
+            Self::File(file) => &file.written,
+            Self::Arguments(arguments) => &arguments.written,
+        }
+    }
+
+    /// What the values that are defaults are called.
+    pub(super) fn defaults(&self) -> Vec<String> {
+        match self {
+            Self::File(file) => file.laid.readable(),
+            Self::Arguments(arguments) => {
+                let of_sides = [
+                    &arguments.source.laid,
+                    &arguments.sink.laid,
+                    &arguments.laid,
+                ];
+                of_sides.iter().flat_map(|laid| laid.readable()).collect()
+            }
+        }
+    }
+
+    /// The value at `pointer` was replaced by one that the user gave elsewhere.
+    pub(super) fn forget(&mut self, pointer: &str) {
+        match self {
+            Self::File(file) => file.laid.forget(pointer),
+            Self::Arguments(arguments) => arguments.laid.forget(pointer),
         }
     }
 }
 
 impl FileOrigin {
     fn locate(&self, pointer: &str, part: Part, error: Error, secrets: &[String]) -> Error {
-        let mut hidden = self.places.scalars_under(render::looks_secret);
-        hidden.extend(
-            secrets
-                .iter()
-                .map(|secret| self.places.find(secret, Part::Value)),
-        );
+        let error = match self.laid.locate(pointer, part, error, secrets) {
+            Ok(located) => return located,
+            Err(error) => error,
+        };
+        let hidden = hidden(&self.places, secrets);
         let place = self.places.find(pointer, part);
         located(error, &self.name, &self.text, place, Some(&hidden))
     }
@@ -123,6 +164,8 @@ impl Argument {
             label,
             text: text.to_owned(),
             options: Vec::new(),
+            written: Written::default(),
+            laid: Laid::default(),
         }
     }
 
@@ -131,6 +174,10 @@ impl Argument {
     }
 
     fn locate(&self, pointer: &str, part: Part, error: Error, secrets: &[String]) -> Error {
+        let error = match self.laid.locate(pointer, part, error, secrets) {
+            Ok(located) => return located,
+            Err(error) => error,
+        };
         let place = |pointer: &str, part| {
             let name = pointer::segments(pointer).nth(1)?;
             let (_, key, value) = self.options.iter().find(|(option, ..)| *option == name)?;
@@ -174,7 +221,7 @@ impl Argument {
     }
 
     fn error_beside(&self, place: Place, error: Error, hidden: Option<&[Place]>) -> Error {
-        if error.context_value(AT).is_some() {
+        if is_located(&error) {
             return error;
         }
         let snippet = render::argument_snippet(&self.text, place, hidden);
@@ -182,6 +229,20 @@ impl Argument {
             .with_first(SNIPPET, snippet)
             .with_first(AT, format!("argument {}", self.label))
     }
+}
+
+/// Whether an error has its place already.
+pub(super) fn is_located(error: &Error) -> bool {
+    error.context_value(AT).is_some()
+}
+
+/// The places of all values that must not be shown: those at `secrets`, and those whose key
+/// says so.
+pub(super) fn hidden(places: &Places, secrets: &[String]) -> Vec<Place> {
+    let mut hidden = places.scalars_under(render::looks_secret);
+    let marked = secrets.iter();
+    hidden.extend(marked.filter_map(|secret| places.find_exactly(secret)));
+    hidden
 }
 
 /// An error at a place of a file; `hidden` as in [`render::snippet`].
@@ -192,7 +253,7 @@ pub(super) fn located(
     place: Place,
     hidden: Option<&[Place]>,
 ) -> Error {
-    if error.context_value(AT).is_some() {
+    if is_located(&error) {
         return error;
     }
     let at = format!("{name}:{}:{}", place.line, place.column);

@@ -68,6 +68,13 @@ impl Places {
         }
     }
 
+    /// The place of the value at `pointer`, if there is one.
+    pub(super) fn find_exactly(&self, pointer: &str) -> Option<Place> {
+        let (node, is_whole) = self.walk_to(pointer);
+        let node = self.nodes.get(node).filter(|_| is_whole)?;
+        Some(node.value)
+    }
+
     /// The node at `pointer`, or the last one on the way, and whether it is the one asked for.
     fn walk_to(&self, pointer: &str) -> (usize, bool) {
         let mut at = 0;

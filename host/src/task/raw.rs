@@ -44,7 +44,7 @@ pub(super) struct RawTask {
 /// A plugin and its options.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct RawPlugin {
-    /// The name of the plugin, as `milvusdm plugins list` shows it.
+    /// The name of the plugin, as `plugins list` shows it.
     pub plugin: String,
     #[serde(flatten)]
     pub options: Map<String, Value>,

@@ -4,46 +4,75 @@
 //! The steps: YAML, variables, the envelope's schema, then what the values mean (sizes, globs,
 //! target names). Plugin options are checked later, when their plugin is known.
 
+use std::num::NonZeroU16;
+
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde_json::Value;
 
+use super::defaults::{Defaults, Laid};
 use super::env::{self, Lookup, Written};
 use super::fault::Fault;
 use super::mapping::{Mapping, Rule, Target};
 use super::names::Pattern;
 use super::origin::{self, FileOrigin, Origin};
 use super::place::Part;
-use super::raw::{RawConvert, RawMap, RawPlugin, RawRule, RawSize, RawTask, envelope_schema};
+use super::raw::{
+    Prefer, RawConvert, RawMap, RawPlugin, RawRule, RawSize, RawTask, envelope_schema,
+};
 use super::render::{self, shorten};
 use super::select::{MAX_GLOBS, Selection};
-use super::{Conversions, DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, PluginTask, Task};
+use super::walk::Refusal;
+use super::{Conversions, DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, Mode, PluginTask, Task};
 use super::{check, old, pointer, size, yaml};
+use crate::program;
 
 /// The task in `text`, a file that is called `name` in messages.
-pub(super) fn task(text: &str, name: &str, lookup: Lookup<'_>) -> Result<Task> {
-    let (mut document, places) = yaml::read(text).map_err(|refusal| {
-        let error = Error::new(ErrorKind::Config, refusal.message);
-        let error = match refusal.help {
-            Some(help) => error.help(help),
-            None => error,
-        };
-        origin::located(error, name, text, refusal.place, None)
-    })?;
-    let written = Written::default();
+pub(super) fn task(
+    text: &str,
+    name: &str,
+    defaults: &Defaults,
+    lookup: Lookup<'_>,
+) -> Result<Task> {
+    let (mut document, places) =
+        yaml::read(text).map_err(|refusal| refused(refusal, name, text))?;
     let mut file = FileOrigin {
         name: name.to_owned(),
         text: text.to_owned(),
         places,
-        written,
+        written: Written::default(),
+        laid: Laid::default(),
     };
     old::refuse(&document).map_err(|fault| file.error(fault))?;
     refuse_empty(&document).map_err(|fault| file.error(fault))?;
-    file.written = env::interpolate(&mut document, lookup).map_err(|fault| file.error(fault))?;
+    file.written =
+        env::interpolate(&mut document, "", lookup).map_err(|fault| file.error(fault))?;
     name_null_plugins(&mut document, &file);
-    check::check(&envelope_schema(), &document, "", &file.written)
-        .map_err(|fault| file.error(fault))?;
-    let raw = deserialize(document).map_err(|fault| file.error(fault))?;
-    from_raw(raw, file)
+    let ground = (&mut file.laid, &mut file.written);
+    let laid = defaults.lay_under(&mut document, ground, lookup);
+    laid.map_err(|fault| file.error(fault))?;
+    from_document(document, Origin::File(file))
+}
+
+/// The task that `document` says.
+pub(super) fn from_document(document: Value, origin: Origin) -> Result<Task> {
+    let checked = check::check(&envelope_schema(), &document, "", origin.written());
+    let resolved = checked
+        .and_then(|()| deserialize(document))
+        .and_then(|raw| Meaning::of(raw, origin.written()));
+    match resolved {
+        Ok(meaning) => Ok(meaning.into_task(origin)),
+        Err(fault) => Err(origin.error(fault, &[])),
+    }
+}
+
+/// What is no YAML, or more than a task may have of it, as an error at its place.
+pub(super) fn refused(refusal: Refusal, name: &str, text: &str) -> Error {
+    let error = Error::new(ErrorKind::Config, refusal.message);
+    let error = match refusal.help {
+        Some(help) => error.help(help),
+        None => error,
+    };
+    origin::located(error, name, text, refusal.place, None)
 }
 
 fn refuse_empty(document: &Value) -> Result<(), Fault> {
@@ -56,7 +85,7 @@ fn refuse_empty(document: &Value) -> Result<(), Fault> {
 
 /// YAML reads `plugin: null` as no value; the plugin of that name is meant. Where nothing at
 /// all is written, the plugin was forgotten, which must not send the data to nowhere.
-fn name_null_plugins(document: &mut Value, file: &FileOrigin) {
+pub(super) fn name_null_plugins(document: &mut Value, file: &FileOrigin) {
     for at in ["/source/plugin", "/sink/plugin"] {
         let Some(plugin) = document.pointer_mut(at).filter(|plugin| plugin.is_null()) else {
             continue;
@@ -75,48 +104,68 @@ fn name_null_plugins(document: &mut Value, file: &FileOrigin) {
 }
 
 /// The schema has been checked, so this fails only where schema and types differ.
-fn deserialize(document: Value) -> Result<RawTask, Fault> {
+pub(super) fn deserialize(document: Value) -> Result<RawTask, Fault> {
     serde_path_to_error::deserialize(document).map_err(|error| {
         let at = pointer::from_option_path("", &error.path().to_string());
         Fault::of_value(&at, error.into_inner().to_string())
     })
 }
 
-fn from_raw(raw: RawTask, file: FileOrigin) -> Result<Task> {
-    let written = &file.written;
-    let resolved = (|| {
+/// What the values of a task mean.
+pub(super) struct Meaning {
+    source: PluginTask,
+    sink: PluginTask,
+    selection: Selection,
+    mapping: Mapping,
+    conversions: Conversions,
+    mode: Mode,
+    memory_bytes: u64,
+    parallel: Option<NonZeroU16>,
+    prefer: Option<Prefer>,
+}
+
+impl Meaning {
+    pub(super) fn of(raw: RawTask, written: &Written) -> Result<Self, Fault> {
         let (include, exclude) = match &raw.select {
             Some(select) => (select.include.as_deref(), select.exclude.as_deref()),
             None => (None, None),
         };
-        Ok((
-            Selection::new(include, exclude.unwrap_or_default(), written)?,
-            mapping(raw.map, written)?,
-            memory(raw.memory, written)?,
-            plugin(raw.source, "/source")?,
-            plugin(raw.sink, "/sink")?,
-        ))
-    })();
-    let (selection, mapping, memory_bytes, source, sink) =
-        resolved.map_err(|fault| file.error(fault))?;
-    Ok(Task {
-        source,
-        sink,
-        selection,
-        mapping,
-        conversions: conversions(raw.convert),
-        mode: raw.mode.unwrap_or_default(),
-        memory_bytes,
-        parallel: raw.parallel,
-        prefer: raw.prefer,
-        origin: Origin::File(file),
-    })
+        Ok(Self {
+            selection: Selection::new(include, exclude.unwrap_or_default(), written)?,
+            mapping: mapping(raw.map, written)?,
+            memory_bytes: memory(raw.memory, written)?,
+            source: plugin(raw.source, "/source")?,
+            sink: plugin(raw.sink, "/sink")?,
+            conversions: conversions(raw.convert),
+            mode: raw.mode.unwrap_or_default(),
+            parallel: raw.parallel,
+            prefer: raw.prefer,
+        })
+    }
+
+    fn into_task(self, origin: Origin) -> Task {
+        Task {
+            source: self.source,
+            sink: self.sink,
+            selection: self.selection,
+            mapping: self.mapping,
+            conversions: self.conversions,
+            mode: self.mode,
+            memory_bytes: self.memory_bytes,
+            parallel: self.parallel,
+            prefer: self.prefer,
+            origin,
+        }
+    }
 }
 
 fn plugin(raw: RawPlugin, at: &str) -> Result<PluginTask, Fault> {
     if raw.plugin.is_empty() {
         let fault = Fault::of_value(&pointer::member(at, "plugin"), "found an empty name");
-        return Err(fault.help("`milvusdm plugins list` shows what there is"));
+        return Err(fault.help(format!(
+            "{} shows what there is",
+            program::typed("plugins list")
+        )));
     }
     Ok(PluginTask {
         plugin: raw.plugin,

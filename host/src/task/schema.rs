@@ -8,19 +8,30 @@
 use milvusdm_plugin_api::PluginInfo;
 use serde_json::{Map, Value, json};
 
-use super::Side;
-use super::options;
+use super::defaults::Defaults;
 use super::raw::envelope_schema;
+use super::{Side, options};
+use crate::program;
 
-/// The JSON Schema of task files, with the options of these plugins.
-pub fn schema(plugins: &[PluginInfo]) -> Value {
+/// The JSON Schema of task files, with the options of these plugins; what `defaults` stand in
+/// for may be left out.
+pub fn schema(plugins: &[PluginInfo], defaults: &Defaults) -> Value {
     let mut schema = envelope_schema();
+    for (key, value) in defaults.top_level() {
+        if let Some(property) = schema.pointer_mut(&format!("/properties/{key}")) {
+            insert(property, "default", value.clone());
+        }
+    }
+    let sides = [Side::Source, Side::Sink].into_iter();
+    for side in sides.filter(|side| defaults.endpoint(*side).is_some()) {
+        need_not(&mut schema, side.name());
+    }
     for side in [Side::Source, Side::Sink] {
         let name = side.name();
         let described = schema
             .pointer(&format!("/properties/{name}/description"))
             .cloned();
-        let (endpoint, definitions) = endpoint(side, plugins);
+        let (endpoint, definitions) = endpoint(side, plugins, defaults);
         if let Some(property) = schema.pointer_mut(&format!("/properties/{name}")) {
             *property = endpoint;
             if let Some(described) = described {
@@ -35,7 +46,12 @@ pub fn schema(plugins: &[PluginInfo]) -> Value {
 }
 
 /// What stands under `source` or `sink`, and the definitions that it refers to.
-fn endpoint(side: Side, plugins: &[PluginInfo]) -> (Value, Map<String, Value>) {
+fn endpoint(
+    side: Side,
+    plugins: &[PluginInfo],
+    defaults: &Defaults,
+) -> (Value, Map<String, Value>) {
+    let default = defaults.endpoint(side);
     let mut names = Vec::new();
     let mut conditions = Vec::new();
     let mut definitions = Map::new();
@@ -52,10 +68,20 @@ fn endpoint(side: Side, plugins: &[PluginInfo]) -> (Value, Map<String, Value>) {
         let mut options = options.clone();
         redirect(&mut options, &format!("#/$defs/{key}"));
         allow_plugin(&mut options);
-        conditions.push(json!({
+        let mut condition = json!({
             "if": {"properties": {"plugin": {"enum": spellings}}, "required": ["plugin"]},
             "then": {"$ref": format!("#/$defs/{key}")},
-        }));
+        });
+        if let Some((_, given)) = default.filter(|(plugin, _)| *plugin == info.name) {
+            given
+                .keys()
+                .for_each(|option| need_not(&mut options, option));
+            // It is meant where no other is named.
+            if let Some(named) = condition.pointer_mut("/if") {
+                need_not(named, "plugin");
+            }
+        }
+        conditions.push(condition);
         definitions.insert(key, options);
         names.extend(spellings);
     }
@@ -63,10 +89,13 @@ fn endpoint(side: Side, plugins: &[PluginInfo]) -> (Value, Map<String, Value>) {
         "type": "object",
         "required": ["plugin"],
         "properties": {"plugin": {
-            "description": "The name of the plugin, as `milvusdm plugins list` shows it.",
+            "description": format!("The name of the plugin, as {} shows it.", program::typed("plugins list")),
             "enum": names,
         }},
     });
+    if default.is_some() {
+        need_not(&mut endpoint, "plugin");
+    }
     if !conditions.is_empty() {
         insert(&mut endpoint, "allOf", Value::Array(conditions));
     }
@@ -109,6 +138,18 @@ fn allow_plugin(options: &mut Value) {
     for keyword in ["oneOf", "anyOf", "allOf"] {
         if let Some(Value::Array(choices)) = schema.get_mut(keyword) {
             choices.iter_mut().for_each(allow_plugin);
+        }
+    }
+}
+
+/// Lets a member be left out, in a schema and in what it is put together from.
+fn need_not(schema: &mut Value, name: &str) {
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.retain(|required| required != name);
+    }
+    for keyword in ["oneOf", "anyOf", "allOf"] {
+        if let Some(Value::Array(choices)) = schema.get_mut(keyword) {
+            choices.iter_mut().for_each(|choice| need_not(choice, name));
         }
     }
 }
@@ -156,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_editor_takes_and_refuses_what_the_program_does() {
-        let schema = schema(&plugins());
+        let schema = schema(&plugins(), &Defaults::default());
         assert!(jsonschema::meta::is_valid(&schema));
         let validator = jsonschema::validator_for(&schema).unwrap();
         let sink = json!({"plugin": "hdf5", "path": "o"});
@@ -183,7 +224,40 @@ mod tests {
     }
 
     #[test]
+    fn what_defaults_stand_in_for_may_be_left_out() {
+        let text = "sink: {plugin: hdf5, path: out/}\nmemory: 1GiB\n";
+        let defaults = Defaults::parse(text, "acme").unwrap();
+        let schema = schema(&plugins(), &defaults);
+        assert!(jsonschema::meta::is_valid(&schema));
+        assert_eq!(
+            schema.pointer("/properties/memory/default"),
+            Some(&json!("1GiB"))
+        );
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let source = json!({"plugin": "faiss", "path": "a"});
+        for good in [
+            json!({"source": source}),
+            json!({"source": source, "sink": {"lossy": "allow"}}),
+            json!({"source": source, "sink": {"plugin": "hdf5"}}),
+            json!({"source": source, "sink": {"plugin": "null"}}),
+        ] {
+            assert!(validator.is_valid(&good), "{good}");
+        }
+        for bad in [
+            json!({}),
+            json!({"source": {"plugin": "hdf5"}}),
+            json!({"source": source, "sink": {"lossi": "allow"}}),
+            json!({"source": source, "sink": {"plugin": "faiss"}}),
+        ] {
+            assert!(!validator.is_valid(&bad), "{bad}");
+        }
+    }
+
+    #[test]
     fn it_stands_without_plugins() {
-        assert!(jsonschema::meta::is_valid(&schema(&[])));
+        assert!(jsonschema::meta::is_valid(&schema(
+            &[],
+            &Defaults::default()
+        )));
     }
 }

@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::names::{DatasetName, Pattern, nearest_name};
 use super::pointer;
 use super::render::shorten;
+use crate::program;
 
 /// Most globs in one list; names without wildcards do not count.
 pub(super) const MAX_GLOBS: usize = 256;
@@ -113,7 +114,7 @@ pub(super) fn unmatched_at(
     let error = Error::new(ErrorKind::NotFound, message);
     let error = match (&nearest, datasets.first()) {
         (Some(near), _) => error.help(format!("did you mean `{near}`?")),
-        (None, Some(_)) => error.help("`milvusdm inspect` lists what is there"),
+        (None, Some(_)) => error.help(format!("{} lists what is there", program::typed("inspect"))),
         (None, None) => error.help("the source holds no collection at all"),
     };
     Unmatched {

@@ -2,10 +2,11 @@
 //! Command lines that are taken, and those that are refused.
 
 use super::*;
+use crate::task::Prefer;
 
 fn parse(line: &str) -> Result<Taken, clap::Error> {
     let words = line.split_whitespace().map(|word| word.trim_matches('\''));
-    take(words)
+    take(Program::HOST, words)
 }
 
 fn refused(line: &str) -> String {
@@ -16,12 +17,12 @@ fn refused(line: &str) -> String {
 
 #[test]
 fn the_definition_is_consistent() {
-    definition().debug_assert();
+    definition(Program::HOST).debug_assert();
 }
 
 #[test]
 fn every_command_has_a_long_help_with_examples_that_parse() {
-    let mut command = definition();
+    let mut command = definition(Program::HOST);
     command.build();
     let mut pages = vec![command.clone()];
     pages.extend(
@@ -117,7 +118,7 @@ fn what_is_wrong_exits_with_2() {
 
 #[test]
 fn what_comes_later_is_not_offered() {
-    let mut command = definition();
+    let mut command = definition(Program::HOST);
     let help = command.render_long_help().to_string();
     for word in ["verify", "dump", "restore", "status"] {
         assert!(!help.contains(word), "{word}");
@@ -135,12 +136,13 @@ fn plugin_options_stand_before_or_after_the_command_and_are_repeated() {
             dirs: vec!["a".into(), "b".into()],
             allowed: vec!["c.so".into()],
             prefer: Some(Prefer::Loaded),
+            usual: None,
         };
         assert_eq!(parse(line).unwrap().plugins, wanted, "{line}");
     }
     let without = parse("milvusdm plugins list").unwrap().plugins;
     assert_eq!(without, PluginOptions::default());
-    let help = definition().render_help().to_string();
+    let help = definition(Program::HOST).render_help().to_string();
     assert!(
         help.contains("Show what a task would do; writes nothing"),
         "{help}"
@@ -151,4 +153,78 @@ fn plugin_options_stand_before_or_after_the_command_and_are_repeated() {
         .unwrap()
         .plugins;
     assert_eq!(both.dirs, [PathBuf::from("a"), PathBuf::from("b")]);
+}
+
+const VENDOR: Program = Program {
+    name: "acme-move",
+    version: "2.1.0",
+};
+
+/// The long help of the program and of every command in it.
+fn pages(program: Program) -> Vec<String> {
+    fn add(command: &mut clap::Command, pages: &mut Vec<String>) {
+        pages.push(command.render_long_help().to_string());
+        pages.push(command.render_help().to_string());
+        command
+            .get_subcommands_mut()
+            .for_each(|inner| add(inner, pages));
+    }
+    let mut command = definition(program);
+    command.build();
+    let mut pages = Vec::new();
+    add(&mut command, &mut pages);
+    pages
+}
+
+#[test]
+fn a_program_of_another_name_is_typed_by_that_name_on_every_page() {
+    let pages = pages(VENDOR);
+    assert!(pages.len() > 20);
+    for page in &pages {
+        for line in page.lines() {
+            // What is not typed keeps its name: a folder, a variable, a file.
+            let rest = [
+                "~/milvusdm]",
+                "lib/milvusdm/plugins",
+                "libmilvusdm_",
+                "[default: ~/milvusdm]",
+            ]
+            .iter()
+            .fold(line.to_owned(), |line, kept| line.replace(kept, ""));
+            assert!(!rest.contains("milvusdm"), "{line}\nin\n{page}");
+        }
+    }
+    let top = &pages[0];
+    for wanted in [
+        "Usage: acme-move [OPTIONS]",
+        "  acme-move run task.yaml ",
+        "`acme-move plugins list`",
+        "[default: ~/milvusdm]",
+        "MILVUSDM_PATH",
+    ] {
+        assert!(top.contains(wanted), "{wanted}: {top}");
+    }
+    let all = pages.concat();
+    assert!(all.contains("~/.zfunc/_acme-move") && all.contains("/acme-move.fish"));
+    assert!(all.contains("~/.local/lib/milvusdm/plugins"), "{all}");
+}
+
+#[test]
+fn the_version_of_another_program_says_whose_host_it_is() {
+    let version = |option: &str| {
+        let error = take(VENDOR, ["acme-move", option]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DisplayVersion);
+        error.to_string()
+    };
+    assert_eq!(version("-V"), "acme-move 2.1.0\n");
+    let host = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        version("--version"),
+        format!("acme-move 2.1.0 (milvusdm {host})\n")
+    );
+    let error = take(VENDOR, ["x", "--receipt", "r", "run", "t"]).unwrap_err();
+    assert!(
+        error.to_string().contains("`acme-move run TASK.yaml"),
+        "{error}"
+    );
 }

@@ -14,7 +14,7 @@ use crate::cli::session::{Answer, Session};
 use crate::failure::{DONE, Failure};
 use crate::load::{self, Loaded, Trace};
 use crate::registry::Registry;
-use crate::task::{PluginTask, Side};
+use crate::task::{Defaults, PluginTask, Side};
 
 /// Loads the plugin and tries it; all that comes of it goes into `report`.
 pub(super) fn run(
@@ -97,7 +97,7 @@ impl Samples<'_> {
     }
 
     fn parse(&self, argument: &str, side: Side) -> Result<PluginTask> {
-        PluginTask::parse(argument, side, &|name| self.lookup(name))
+        PluginTask::parse(argument, side, &|name| self.lookup(name), &Defaults::default())
     }
 
     /// The options of a sample of this very plugin.

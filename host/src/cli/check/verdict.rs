@@ -14,6 +14,7 @@ use super::{in_words, unfit};
 use crate::cli::text;
 use crate::failure::{DONE, Failure, PLUGIN};
 use crate::load::{Pins, Step};
+use crate::program::typed;
 use crate::report::VERSION;
 
 /// How the process of a plugin ended.
@@ -155,8 +156,8 @@ impl Verdict {
         if !self.trusted {
             let _ = writeln!(
                 next,
-                "It is not trusted yet: `milvusdm plugins trust {}`.",
-                text::line(&self.file)
+                "It is not trusted yet: {}.",
+                typed(&format!("plugins trust {}", text::line(&self.file)))
             );
         }
         next

@@ -20,7 +20,7 @@ fn env(name: &str) -> Option<Result<String, NotText>> {
 }
 
 fn parse(text: &str) -> Result<Task> {
-    resolve::task(text, "task.yaml", &env)
+    resolve::task(text, "task.yaml", &Defaults::default(), &env)
 }
 
 fn info() -> PluginInfo {
@@ -181,7 +181,13 @@ fn a_task_of_two_arguments_names_the_argument() {
             ..info()
         })
     };
-    let task = Task::copy("faiss:a.index?rows=7", "faiss", &lookup).unwrap();
+    let task = Task::copy(
+        "faiss:a.index?rows=7",
+        "faiss",
+        &lookup,
+        &Defaults::default(),
+    )
+    .unwrap();
     assert_eq!(
         Value::Object(task.source.options.clone()),
         json!({"path": "a.index", "rows": 7})
@@ -191,13 +197,14 @@ fn a_task_of_two_arguments_names_the_argument() {
         printed(&task.locate(Side::Source, error)),
         "argument SRC: bad\n  faiss:a.index?rows=7\n                     ^",
     );
-    let error = Task::copy("faiss:a", "a.h5", &lookup).unwrap_err();
+    let error = Task::copy("faiss:a", "a.h5", &lookup, &Defaults::default()).unwrap_err();
     assert_eq!(
         printed(&error),
         "argument DST: found `a.h5`, wanted the name of a plugin first\n  a.h5\n  ^^^^\n\
          help: write `PLUGIN:PATH?key=value`, for example `faiss:/data/a.index`",
     );
-    assert!(PluginTask::parse("faiss:a?x=1", Side::Source, &lookup).is_err());
+    let defaults = Defaults::default();
+    assert!(PluginTask::parse("faiss:a?x=1", Side::Source, &lookup, &defaults).is_err());
 }
 
 #[test]
