@@ -102,14 +102,24 @@ impl Source for LinesSource {
         };
         let dim = u32::try_from(dim).unwrap_or(u32::MAX);
         if dim == 0 {
-            let message = format!("found no `{}`, wanted it between numbers", options.separator);
-            return Err(lines.wrong(message).help("name the right one with `separator`"));
+            let message = format!(
+                "found no `{}`, wanted it between numbers",
+                options.separator
+            );
+            return Err(lines
+                .wrong(message)
+                .help("name the right one with `separator`"));
         }
         let schema = SchemaBuilder::new()
             .id("id", DataType::Int64)
             .vector("vector", &VectorType::dense(Elem::F32, dim))?
             .finish()?;
-        Ok(Self { options, dim, schema, services })
+        Ok(Self {
+            options,
+            dim,
+            schema,
+            services,
+        })
     }
 
     fn datasets(&self) -> Result<Vec<Dataset>> {
@@ -117,12 +127,19 @@ impl Source for LinesSource {
         let descriptor = Descriptor {
             system: ACME.to_owned(),
             collection: stem.to_string_lossy().into_owned(),
-            id: IdInfo { policy: IdPolicy::Given, ..IdInfo::default() },
+            id: IdInfo {
+                policy: IdPolicy::Given,
+                ..IdInfo::default()
+            },
             fingerprint: Some(self.fingerprint()?),
             ..Descriptor::default()
         };
         let (key, schema) = (ACME.to_owned(), self.schema.clone());
-        Ok(vec![Dataset { key, schema, descriptor }])
+        Ok(vec![Dataset {
+            key,
+            schema,
+            descriptor,
+        }])
     }
 
     fn splits(&self, key: &str) -> Result<Vec<Split>> {
@@ -139,7 +156,12 @@ impl Source for LinesSource {
         }])
     }
 
-    fn read(&self, key: &str, split: &Split, request: &ReadRequest) -> Result<Box<dyn BatchReader>> {
+    fn read(
+        &self,
+        key: &str,
+        split: &Split,
+        request: &ReadRequest,
+    ) -> Result<Box<dyn BatchReader>> {
         self.known(key)?;
         if split.id != "all" {
             let message = format!("`{key}` has no split `{}`", split.id);
@@ -181,9 +203,11 @@ impl LinesReader {
         let mut words = line.split(self.separator).map(str::trim);
         let id = words.next().unwrap_or_default();
         let before = values.len();
-        let mut wrong = id.parse().map(|id| ids.push(id)).err().map(|_| {
-            format!("found `{id}`, wanted a whole number as the id")
-        });
+        let mut wrong = id
+            .parse()
+            .map(|id| ids.push(id))
+            .err()
+            .map(|_| format!("found `{id}`, wanted a whole number as the id"));
         for word in words {
             match word.parse() {
                 Ok(value) => values.push(value),
@@ -192,7 +216,10 @@ impl LinesReader {
         }
         let found = values.len() - before;
         if wrong.is_none() && found != self.dim {
-            wrong = Some(format!("found {found} numbers after the id, wanted {}", self.dim));
+            wrong = Some(format!(
+                "found {found} numbers after the id, wanted {}",
+                self.dim
+            ));
         }
         match wrong {
             Some(message) => Err(self.lines.wrong(message)),
@@ -211,12 +238,18 @@ impl BatchReader for LinesReader {
         }
         let broken = |e| Error::new(ErrorKind::Internal, "make a batch of lines").caused_by(e);
         let DataType::FixedSizeList(item, dim) = self.schema.field(1).data_type() else {
-            return Err(Error::new(ErrorKind::Internal, "the second column is no vector"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "the second column is no vector",
+            ));
         };
         let values = Arc::new(Float32Array::from(values));
-        let vectors = FixedSizeListArray::try_new(item.clone(), *dim, values, None).map_err(broken)?;
+        let vectors =
+            FixedSizeListArray::try_new(item.clone(), *dim, values, None).map_err(broken)?;
         let columns = vec![Arc::new(Int64Array::from(ids)) as _, Arc::new(vectors) as _];
-        RecordBatch::try_new(self.schema.clone(), columns).map(Some).map_err(broken)
+        RecordBatch::try_new(self.schema.clone(), columns)
+            .map(Some)
+            .map_err(broken)
     }
 }
 
@@ -232,7 +265,12 @@ impl Lines {
     fn open(options: &LinesOptions) -> Result<Self> {
         let path = options.path.clone();
         let file = open(&path)?;
-        Ok(Self { path, file, number: 0, line: Vec::new() })
+        Ok(Self {
+            path,
+            file,
+            number: 0,
+            line: Vec::new(),
+        })
     }
 
     /// The next line without its end; `None` after the last.
@@ -244,7 +282,11 @@ impl Lines {
         let length = length.map_err(|e| io("read", &self.path, &e))?;
         let is_cut = length as u64 == MAX_LINE_BYTES && !self.line.ends_with(b"\n");
         if is_cut || std::str::from_utf8(&self.line).is_err() {
-            let what = if is_cut { "a line of over 1 MiB" } else { "bytes that are no UTF-8" };
+            let what = if is_cut {
+                "a line of over 1 MiB"
+            } else {
+                "bytes that are no UTF-8"
+            };
             return Err(self.wrong(format!("found {what}, wanted a line of numbers")));
         }
         let line = std::str::from_utf8(&self.line).unwrap_or_default();
@@ -284,7 +326,9 @@ mod tests {
 
     #[test]
     fn it_passes_the_suite_of_every_plugin() {
-        let content: String = (0..100).map(|i| format!("{i};{i}.5;-1e-3; 7\r\n")).collect();
+        let content: String = (0..100)
+            .map(|i| format!("{i};{i}.5;-1e-3; 7\r\n"))
+            .collect();
         for content in [content.as_str(), "7;1\n8;2", "7;1"] {
             let (_folder, options) = suite(content);
             testkit::source(crate::PLUGIN_TABLE.handle(), options)
@@ -308,7 +352,11 @@ mod tests {
             let source = plugin.open_source(&options, Services::detached()).unwrap();
             let dataset = source.datasets().unwrap().remove(0);
             let split = source.splits(&dataset.key).unwrap().remove(0);
-            let request = ReadRequest { first_row: 0, max_batch_bytes: 1 << 20, max_batch_rows: None };
+            let request = ReadRequest {
+                first_row: 0,
+                max_batch_bytes: 1 << 20,
+                max_batch_rows: None,
+            };
             let mut reader = source.read(&dataset, &split, &request).unwrap();
             let error = reader.next().unwrap_err();
             assert!(error.to_string().contains(wanted), "{content:?}: {error}");

@@ -98,7 +98,7 @@ fn execute(
         program = program.name,
         version = program.version,
         host = (!program.is_host()).then_some(HOST_VERSION),
-        defaults = task.defaults().join(", "),
+        defaults = Some(task.defaults().join(", ")).filter(|keys| !keys.is_empty()),
         source = task.source.plugin,
         sink = task.sink.plugin,
         mode = ?task.mode,
