@@ -282,8 +282,8 @@ struct milvusdm_writer;
  * reader_next fills in a struct array with one child for each column, in the schema's order, without
  * the schema. The host checks lengths, offsets (>= 0; offset + length < 2^31), counts of buffers and
  * children, addresses, nulls, ascending list offsets, UTF-8, and refuses a batch that contradicts
- * its schema; it can't check that a buffer is as long as the array claims. Buffers of 64-byte aligned
- * memory are used as they are, misaligned ones are copied. A batch outlives its reader and source.
+ * its schema; it can't check that a buffer is as long as the array claims. Buffers are used as they
+ * are (64-byte aligned ones best), misaligned ones are copied. A batch outlives its reader and source.
  */
 
 /* ---- The table ------------------------------------------------------------------------------ */
@@ -426,6 +426,9 @@ static inline milvusdm_plugin_table milvusdm_table_without_entries() {
 /* The one function that you export. Called once, before any entry. */
 MILVUSDM_EXPORT const struct milvusdm_plugin_table *milvusdm_plugin_init_v1(void);
 
+#define MILVUSDM_API_TEXT_(number) #number
+#define MILVUSDM_API_TEXT(number) MILVUSDM_API_TEXT_(number)
+
 /* Name and version in an ELF note, which `milvusdm plugins list` reads without running any code. Once
  * in the library, outside of functions, with plain string literals: the name is the one in
  * PluginInfo and in the file's name (1 to 64 lower-case letters, digits and `_`, a letter first). */
@@ -436,7 +439,8 @@ MILVUSDM_EXPORT const struct milvusdm_plugin_table *milvusdm_plugin_init_v1(void
             "1: .asciz \"milvusdm\"\n"                                                             \
             "2: .balign 4\n"                                                                       \
             "3: .ascii \"{\\\"name\\\":\\\"" name "\\\",\\\"version\\\":\\\"" version              \
-            "\\\",\\\"api\\\":\\\"1.0\\\"}\"\n"                                                    \
+            "\\\",\\\"api\\\":\\\"" MILVUSDM_API_TEXT(MILVUSDM_API_MAJOR) "."                       \
+            MILVUSDM_API_TEXT(MILVUSDM_API_MINOR) "\\\"}\"\n"                                      \
             "4: .balign 4\n"                                                                       \
             ".popsection\n");                                                                      \
     MILVUSDM_STATIC_ASSERT(sizeof(name) >= 2 && sizeof(name) <= 65,                                \

@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use milvusdm::load::{Trace, examine_named};
 use milvusdm_plugin_api::abi::PluginHandle;
 
-use crate::support::{Space, repository, text};
+use crate::support::{repository, text};
 
 /// gcc has to be there; clang is where `make setup` could install it.
 pub fn compilers() -> Vec<&'static str> {
@@ -50,11 +51,16 @@ pub fn records() -> PathBuf {
     repository().join("examples/plugins/records")
 }
 
-/// Builds the example with that compiler, outside its folder.
-pub fn build_records(space: &Space, compiler: &str) -> PathBuf {
-    let folder = space.path(compiler);
-    let build = format!("BUILD={}", text(&folder));
-    make(&records(), &[&build, &format!("CC={compiler}")]);
+/// The example, built with that compiler outside its folder: once for all tests.
+pub fn build_records(compiler: &str) -> PathBuf {
+    static TURN: Mutex<()> = Mutex::new(());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("records")
+        .join(compiler);
+    let arguments = [format!("BUILD={}", text(&folder)), format!("CC={compiler}")];
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    make(&records(), &arguments.each_ref().map(String::as_str));
+    drop(turn);
     folder.join("libmilvusdm_records.so")
 }
 

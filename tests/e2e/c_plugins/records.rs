@@ -39,7 +39,7 @@ fn the_example_keeps_the_contract_of_a_source_however_it_is_compiled() {
     let boolean = space.write("boolean.rec", &bytes);
     let with = |path: &PathBuf| at(path, options.clone(), json!({}));
     for compiler in compilers() {
-        let plugin = load(&build_records(&space, compiler));
+        let plugin = load(&build_records(compiler));
         let suite = testkit::source(plugin, with(&path))
             .rows(1000)
             .unchanged(&path);
@@ -57,7 +57,7 @@ fn the_example_keeps_the_contract_of_a_source_however_it_is_compiled() {
 #[test]
 fn a_file_of_several_splits_and_one_without_rows_keep_it_too() {
     let space = Space::new();
-    let plugin = load(&build_records(&space, "gcc"));
+    let plugin = load(&build_records("gcc"));
     // Four records of 20 MiB and some a split; what lies between the columns takes no space.
     let (stride, count) = ((20 << 20) + 1, 10_u32);
     let path = space.path("large.rec");
@@ -114,7 +114,7 @@ fn read(plugin: &PluginHandle, options: &Value, request: &ReadRequest) -> Vec<Re
 #[test]
 fn every_type_comes_bit_by_bit_from_both_orders_of_bytes() {
     let space = Space::new();
-    let plugin = load(&build_records(&space, "gcc"));
+    let plugin = load(&build_records("gcc"));
     let request = ReadRequest {
         first_row: 0,
         max_batch_bytes: 1 << 20,
@@ -159,7 +159,7 @@ fn every_type_comes_bit_by_bit_from_both_orders_of_bytes() {
 #[test]
 fn what_the_options_get_wrong_is_refused_by_name() {
     let space = Space::new();
-    let plugin = load(&build_records(&space, "gcc"));
+    let plugin = load(&build_records("gcc"));
     let path = space.write("a.rec", rows::file(Endian::Little, 3));
     let field = |field: Value| json!({ "fields": [field] });
     for (changes, option, part) in [
@@ -248,7 +248,7 @@ fn what_the_options_get_wrong_is_refused_by_name() {
 #[test]
 fn a_file_that_changes_after_planning_is_noticed() {
     let space = Space::new();
-    let plugin = load(&build_records(&space, "gcc"));
+    let plugin = load(&build_records("gcc"));
     let path = space.write("a.rec", rows::file(Endian::Little, 50));
     let options = at(&path, rows::options(Endian::Little), json!({}));
     let source = plugin
@@ -339,7 +339,7 @@ fn the_examples_task_runs_as_its_readme_says() {
 #[test]
 fn an_option_that_the_plugin_refuses_is_shown_with_its_line() {
     let space = Space::new();
-    let library = text(build_records(&space, "gcc"));
+    let library = text(build_records("gcc"));
     space.write("a.rec", rows::file(Endian::Little, 3));
     space.write(
         "task.yaml",
@@ -354,7 +354,7 @@ fn an_option_that_the_plugin_refuses_is_shown_with_its_line() {
 #[test]
 fn the_example_in_its_docs_is_a_task() {
     let space = Space::new();
-    let library = text(build_records(&space, "gcc"));
+    let library = text(build_records("gcc"));
     let docs = std::fs::read_to_string(records().join("docs.md")).expect("the docs");
     let (_, example) = docs.split_once("```yaml\n").expect("an example");
     let (example, _) = example.split_once("```").expect("its end");
