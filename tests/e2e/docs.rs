@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the README and the guide show is true: their commands are run and their output compared.
+//! What the README and the pages under `docs` show is true: their commands are run and their
+//! output compared.
 //!
 //! A block marked `console` is a session: lines after `$ ` are run by bash at what looks like
-//! the top of the repository, `# exit N` behind a command is its exit code, and the lines below
-//! are found in its output in that order, blanks aside; `...` stands for anything. A block
-//! marked `yaml NAME` is a file of that name for the sessions below it.
+//! the top of the repository, or in the folder that an earlier line went to with `cd`, `# exit N`
+//! behind a command is its exit code, and the lines below are found in its output in that order,
+//! blanks aside; `...` stands for anything. A block marked `yaml NAME` is a file of that name for
+//! the sessions below it.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Space, binary_path, repository, text};
+use crate::support::{
+    Space, binary_path, outside_command, outside_projects, outside_target, repository, text,
+};
 
 /// One fenced block: the words behind the fence, the line it starts at, its lines.
 struct Block {
@@ -97,20 +101,18 @@ fn is_like(line: &str, pattern: &str) -> bool {
     rest.is_empty() || is_open
 }
 
-fn run(space: &Space, place: &str, step: &Step) {
-    let output = Command::new("bash")
+/// Runs a command in `folder`.
+fn run(space: &Space, folder: &Path, place: &str, step: &Step) {
+    // What cargo builds of a project goes where the other tests' projects are built.
+    if folder.join("Cargo.toml").is_file() && !folder.join("target").exists() {
+        symlink(outside_target(), folder.join("target")).expect("a link");
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = outside_command("bash", folder)
         .args(["-c", &format!("set -o pipefail; {} 2>&1", step.command)])
-        .current_dir(space.root())
-        .env(
-            "PATH",
-            format!(
-                "{}:{}",
-                text(space.path("bin")),
-                std::env::var("PATH").unwrap_or_default()
-            ),
-        )
+        .env("PATH", format!("{}:{path}", text(space.path("bin"))))
         .env("HOME", space.path("home"))
-        .env_remove("MILVUSDM_PATH")
+        .env_remove("XDG_CONFIG_HOME")
         .env_remove("LOGS_NUM")
         .output()
         .expect("bash starts");
@@ -132,24 +134,28 @@ fn run(space: &Space, place: &str, step: &Step) {
     }
 }
 
-/// Runs all sessions of a document; gives how many commands there were.
-fn run_document(name: &str) -> usize {
+/// Runs all sessions of a document in an empty space; gives how many commands there were.
+fn run_document(name: &str, space: &Space) -> usize {
     let path = repository().join(name);
     let document = std::fs::read_to_string(&path).expect("a document");
-    let space = Space::new();
     for top in ["examples", "tests"] {
         symlink(repository().join(top), space.path(top)).expect("a link");
     }
     space.folder("bin");
     symlink(binary_path(), space.path("bin/milvusdm")).expect("a link");
+    let mut folder = space.root().to_owned();
     let mut count = 0;
     for block in blocks(&document) {
         let place = format!("{name}:{}", block.line);
         if let Some(file) = block.info.strip_prefix("yaml ") {
-            space.write(file, block.lines.join("\n") + "\n");
+            let file = text(folder.join(file));
+            space.write(&file, block.lines.join("\n") + "\n");
         } else if block.info == "console" {
             for step in steps(&block) {
-                run(&space, &place, &step);
+                match step.command.strip_prefix("cd ") {
+                    Some(to) => folder.push(to),
+                    None => run(space, &folder, &place, &step),
+                }
                 count += 1;
             }
         }
@@ -159,12 +165,19 @@ fn run_document(name: &str) -> usize {
 
 #[test]
 fn what_the_readme_shows_is_true() {
-    assert!(run_document("README.md") >= 4);
+    assert!(run_document("README.md", &Space::new()) >= 4);
 }
 
 #[test]
 fn what_the_guide_shows_is_true() {
-    assert!(run_document("docs/guide.md") >= 12);
+    assert!(run_document("docs/guide.md", &Space::new()) >= 12);
+}
+
+#[test]
+fn what_the_page_for_plugin_authors_shows_is_true() {
+    // Always at one place, so that what cargo builds of it replaces what it built before.
+    let space = Space::at(&outside_projects("pages"), "authors");
+    assert!(run_document("docs/plugin-authors.md", &space) >= 12);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod authors;
 mod c_plugins;
 mod cli;
 mod docs;

@@ -71,7 +71,7 @@ fn modified(path: &Path) -> SystemTime {
 }
 
 /// `target/release`, from where this very program stands: `target/release/deps/e2e-…`.
-fn profile_folder() -> PathBuf {
+pub(super) fn profile_folder() -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");
     own.parent()
         .and_then(Path::parent)

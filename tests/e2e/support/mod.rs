@@ -5,12 +5,14 @@
 
 mod binary;
 mod outcome;
+mod outside;
 mod python;
 mod run;
 mod space;
 
 pub use binary::{milvusdm_binary as binary_path, plugin_file, python, repository};
 pub use outcome::Outcome;
+pub use outside::{Outside, outside_command, outside_projects, outside_target};
 pub use python::{read_h5, run_python};
 pub use run::milvusdm;
 pub use space::{Space, set_mode};

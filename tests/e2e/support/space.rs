@@ -18,7 +18,25 @@ impl Space {
     #[track_caller]
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("milvusdm-e2e").tempdir();
-        let folder = folder.expect("a temporary folder");
+        Self::of(folder.expect("a temporary folder"))
+    }
+
+    /// Makes an empty one that always stands at the same place; what an earlier run left there
+    /// is removed.
+    #[track_caller]
+    pub fn at(parent: &Path, name: &str) -> Self {
+        let folder = parent.join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).expect("a folder of an earlier run");
+        }
+        let folder = tempfile::Builder::new()
+            .prefix(name)
+            .rand_bytes(0)
+            .tempdir_in(parent);
+        Self::of(folder.expect("a folder of ours"))
+    }
+
+    fn of(folder: TempDir) -> Self {
         // Tests that become another user pass through it.
         set_mode(folder.path(), 0o755);
         std::fs::create_dir(folder.path().join("home")).expect("a folder of ours");
