@@ -61,9 +61,6 @@ fn main() -> Result<()> {
 /// Adds a file, or all files of a folder, by their names below `root`.
 fn collect(root: &Path, path: &Path, files: &mut Vec<(String, PathBuf)>) -> Result<()> {
     println!("cargo:rerun-if-changed={}", path.display());
-    if !path.exists() {
-        return Ok(());
-    }
     if path.is_file() {
         let name = path.strip_prefix(root)?.to_str().ok_or("a name in UTF-8")?;
         files.push((name.to_owned(), path.to_owned()));

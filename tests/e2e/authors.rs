@@ -2,6 +2,7 @@
 //! What `plugins new` writes, and the example that stands outside the workspace: built as their
 //! authors would, tested by their own tests, loaded by the binary.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -166,6 +167,37 @@ fn the_example_in_rust_passes_its_tests_and_carries_each_format_when_it_is_loade
     let doubles = at("nearest.ivecs", "?integers=f64");
     assert_eq!(doubles["dtype"], "<f8");
     assert_eq!(doubles["values"][4], json!([4.0, 5.0, 6.0]));
+}
+
+/// Name and version of each crate of a lock file that comes from a registry.
+fn locked(file: &str) -> BTreeSet<(String, String)> {
+    let text = fs::read_to_string(repository().join(file)).expect("a lock file");
+    let packages = text.split("[[package]]").skip(1);
+    let packages = packages.filter(|package| package.contains("\nsource = "));
+    let value = |package: &str, key: &str| {
+        let line = package.lines().find_map(|line| line.strip_prefix(key));
+        line.expect("a line of each package")
+            .trim_matches('"')
+            .to_owned()
+    };
+    packages
+        .map(|package| (value(package, "name = "), value(package, "version = ")))
+        .collect()
+}
+
+/// So that nothing is fetched for it, and what is tested is what the workspace is tested with.
+#[test]
+fn the_example_is_locked_to_the_versions_of_the_workspace() {
+    let (ours, its) = (
+        locked("Cargo.lock"),
+        locked("examples/plugins/vecs/Cargo.lock"),
+    );
+    assert!(its.len() > 50, "{its:?}");
+    let others: Vec<_> = its.difference(&ours).collect();
+    assert!(
+        others.is_empty(),
+        "not in the workspace's Cargo.lock: {others:?}; copy that file over the example's and run `cargo build --offline` there"
+    );
 }
 
 #[test]
