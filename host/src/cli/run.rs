@@ -33,8 +33,8 @@ pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure
 /// What is given here wins over the program's defaults.
 fn copy_task(session: &Session, registry: &Registry, args: &CopyArgs) -> Result<Task, Failure> {
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
-    let mut task = Task::copy(&args.source, &args.sink, &lookup, &session.defaults)
-        .map_err(Failure::task)?;
+    let mut task =
+        Task::copy(&args.source, &args.sink, &lookup, &session.defaults).map_err(Failure::task)?;
     if !(args.select.is_empty() && args.exclude.is_empty()) {
         task.select(&args.select, &args.exclude)
             .map_err(Failure::task)?;

@@ -304,11 +304,13 @@ impl Candidate {
             true => "the file was trusted, but it has changed since",
             false => "the file is not trusted",
         };
-        Error::new(ErrorKind::Denied, message).with("file", &path).help(format!(
-            "look at it with {}; then {}, or `--allow-plugin {path}` for one run",
-            typed(&format!("plugins check {path}")),
-            typed(&format!("plugins trust {path}"))
-        ))
+        Error::new(ErrorKind::Denied, message)
+            .with("file", &path)
+            .help(format!(
+                "look at it with {}; then {}, or `--allow-plugin {path}` for one run",
+                typed(&format!("plugins check {path}")),
+                typed(&format!("plugins trust {path}"))
+            ))
     }
 
     /// Loads it: from here on its code runs in this process.

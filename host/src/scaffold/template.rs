@@ -10,6 +10,7 @@ use std::path::Path;
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use super::place::File;
+use crate::program::Program;
 
 /// The line that every source file of the product has, templates too.
 const LICENCE_LINE: &str = "SPDX-License-Identifier: Apache-2.0";
@@ -34,6 +35,7 @@ impl Values {
             ("api_path", quoted(api)?),
             ("api_path_from_so", quoted(&from_below)?),
             ("api_version", api_version.to_owned()),
+            ("program", Program::current().name.to_owned()),
         ]))
     }
 

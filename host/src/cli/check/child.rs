@@ -97,7 +97,12 @@ impl Samples<'_> {
     }
 
     fn parse(&self, argument: &str, side: Side) -> Result<PluginTask> {
-        PluginTask::parse(argument, side, &|name| self.lookup(name), &Defaults::default())
+        PluginTask::parse(
+            argument,
+            side,
+            &|name| self.lookup(name),
+            &Defaults::default(),
+        )
     }
 
     /// The options of a sample of this very plugin.
