@@ -135,7 +135,7 @@ fn run(space: &Space, folder: &Path, place: &str, step: &Step) {
 }
 
 /// Runs all sessions of a document in an empty space; gives how many commands there were.
-fn run_document(name: &str, space: &Space) -> usize {
+pub fn run_document(name: &str, space: &Space) -> usize {
     let path = repository().join(name);
     let document = std::fs::read_to_string(&path).expect("a document");
     for top in ["examples", "tests"] {

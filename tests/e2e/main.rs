@@ -26,3 +26,4 @@ mod reports;
 mod signals;
 mod task_errors;
 mod twins;
+mod vendor;

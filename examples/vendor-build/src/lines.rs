@@ -108,6 +108,7 @@ impl Source for LinesSource {
             );
             return Err(lines
                 .wrong(message)
+                .with("option", "separator")
                 .help("name the right one with `separator`"));
         }
         let schema = SchemaBuilder::new()

@@ -9,7 +9,7 @@ use super::{errors, render};
 use crate::failure::Failure;
 use crate::plan::{self, Plan};
 use crate::report::Refusal;
-use crate::task::{PluginTask, Side, Task};
+use crate::task::{Endpoint, Side, Task};
 
 /// Shows what a task would do.
 pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
@@ -26,12 +26,17 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
 pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
-    let endpoint = PluginTask::parse(source, Side::Source, &lookup, &session.defaults)
-        .map_err(Failure::task)?;
-    let info = lookup(&endpoint.plugin).map_err(Failure::task)?;
-    session.hide(&endpoint.secrets(Side::Source, &info));
+    let endpoint =
+        Endpoint::parse(source, Side::Source, &lookup, &session.defaults).map_err(Failure::task)?;
+    let plugin = &endpoint.plugin;
+    let info = lookup(&plugin.plugin).map_err(Failure::task)?;
+    session.hide(&plugin.secrets(Side::Source, &info));
     session.heed_signals()?;
-    let report = plan::inspect(&endpoint, &registry, &session.control)?;
+    let report = plan::inspect(plugin, &registry, &session.control);
+    let report = report.map_err(|failure| Failure {
+        error: endpoint.locate(failure.error),
+        ..failure
+    })?;
     show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::inspect)
 }

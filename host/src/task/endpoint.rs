@@ -13,7 +13,7 @@ use super::env;
 use super::fault::Fault;
 use super::nearest::quoted_list;
 use super::origin::{Argument, ArgumentsOrigin, Origin};
-use super::place::Place;
+use super::place::{Part, Place};
 use super::render::shorten;
 use super::{PluginTask, Side, Task, options, pointer, resolve, secrets, shape, typed};
 
@@ -22,6 +22,48 @@ pub type PluginLookup<'a> = &'a dyn Fn(&str) -> Result<PluginInfo>;
 
 /// How an endpoint is written.
 const FORM: &str = "write `PLUGIN:PATH?key=value`, for example `faiss:/data/a.index`";
+
+/// An argument of a command that only reads, checked.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// What it says, defaults laid under it.
+    pub plugin: PluginTask,
+    side: Side,
+    argument: Argument,
+}
+
+impl Endpoint {
+    /// Reads `PLUGIN:REST?key=value&key=value`; `defaults` stand in for options that it leaves
+    /// out. They are checked.
+    ///
+    /// # Errors
+    /// As [`Task::copy`].
+    pub fn parse(
+        argument: &str,
+        side: Side,
+        lookup: PluginLookup<'_>,
+        defaults: &Defaults,
+    ) -> Result<Self> {
+        let (plugin, argument) = parse(argument, side, lookup, defaults)?;
+        Ok(Self {
+            plugin,
+            side,
+            argument,
+        })
+    }
+
+    /// Gives an error of the plugin about an option its place in the argument, or in the
+    /// defaults.
+    pub fn locate(&self, error: Error) -> Error {
+        match error.context_value("option") {
+            Some(path) => {
+                let pointer = pointer::from_option_path(self.side.pointer(), path);
+                self.argument.locate(&pointer, Part::Value, error, &[])
+            }
+            None => error,
+        }
+    }
+}
 
 /// The task of two arguments, for `copy`.
 pub(super) fn task(

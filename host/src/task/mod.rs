@@ -46,7 +46,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 use serde_json::{Map, Value};
 
 pub use defaults::Defaults;
-pub use endpoint::PluginLookup;
+pub use endpoint::{Endpoint, PluginLookup};
 pub use mapping::{Mapping, TargetName};
 pub use milvusdm_plugin_api::Mode;
 pub use names::{DEFAULT_PARTITION, DatasetName};
@@ -253,20 +253,6 @@ impl Task {
 }
 
 impl PluginTask {
-    /// Reads the argument of a command that only reads: `PLUGIN:REST?key=value&key=value`;
-    /// `defaults` stand in for options that it leaves out. They are checked.
-    ///
-    /// # Errors
-    /// As [`Task::copy`].
-    pub fn parse(
-        argument: &str,
-        side: Side,
-        lookup: PluginLookup<'_>,
-        defaults: &Defaults,
-    ) -> Result<Self> {
-        endpoint::parse(argument, side, lookup, defaults).map(|(plugin, _)| plugin)
-    }
-
     /// As [`Task::secrets`], of one side.
     pub fn secrets(&self, side: Side, info: &PluginInfo) -> Vec<String> {
         secrets::texts(options::schema(side, info), &self.options)

@@ -173,7 +173,13 @@ impl Argument {
         Place::in_line(0, self.text.chars().count())
     }
 
-    fn locate(&self, pointer: &str, part: Part, error: Error, secrets: &[String]) -> Error {
+    pub(super) fn locate(
+        &self,
+        pointer: &str,
+        part: Part,
+        error: Error,
+        secrets: &[String],
+    ) -> Error {
         let error = match self.laid.locate(pointer, part, error, secrets) {
             Ok(located) => return located,
             Err(error) => error,

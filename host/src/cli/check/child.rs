@@ -14,7 +14,7 @@ use crate::cli::session::{Answer, Session};
 use crate::failure::{DONE, Failure};
 use crate::load::{self, Loaded, Trace};
 use crate::registry::Registry;
-use crate::task::{Defaults, PluginTask, Side};
+use crate::task::{Defaults, Endpoint, PluginTask, Side};
 
 /// Loads the plugin and tries it; all that comes of it goes into `report`.
 pub(super) fn run(
@@ -97,12 +97,10 @@ impl Samples<'_> {
     }
 
     fn parse(&self, argument: &str, side: Side) -> Result<PluginTask> {
-        PluginTask::parse(
-            argument,
-            side,
-            &|name| self.lookup(name),
-            &Defaults::default(),
-        )
+        // What a program stands in with says nothing of a plugin.
+        let defaults = Defaults::default();
+        let endpoint = Endpoint::parse(argument, side, &|name| self.lookup(name), &defaults)?;
+        Ok(endpoint.plugin)
     }
 
     /// The options of a sample of this very plugin.

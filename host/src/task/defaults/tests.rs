@@ -5,7 +5,7 @@ use milvusdm_plugin_api::{Mode, PluginInfo};
 use serde_json::json;
 
 use super::*;
-use crate::task::{PluginTask, Task};
+use crate::task::{Endpoint, PluginTask, Task};
 
 const DEFAULTS: &str = "\
 # of a vendor
@@ -261,9 +261,15 @@ fn arguments_of_the_command_line_win_over_them() {
     assert_eq!(unmatched(&task), "nowhere");
     let error = copy("acme:a", "hdf5:o").unwrap_err();
     assert_eq!(at(&error), "defaults of acme-move:6:15");
-    let source = PluginTask::parse("acme:a", Side::Source, &info, &defaults()).unwrap();
-    assert_eq!(options(&source)["region"], "eu");
-    let named = PluginTask::parse("acme:a?plugin=x", Side::Source, &info, &defaults()).unwrap_err();
+    let source = Endpoint::parse("acme:a", Side::Source, &info, &defaults()).unwrap();
+    assert_eq!(options(&source.plugin)["region"], "eu");
+    let about = |option| {
+        let error = Error::new(ErrorKind::Denied, "no").with("option", option);
+        at(&source.locate(error)).to_owned()
+    };
+    assert_eq!(about("region"), "defaults of acme-move:2:31");
+    assert_eq!(about("path"), "argument SRC");
+    let named = Endpoint::parse("acme:a?plugin=x", Side::Source, &info, &defaults()).unwrap_err();
     assert!(named.message().contains("unknown key `plugin`"), "{named}");
 }
 

@@ -204,7 +204,7 @@ fn a_task_of_two_arguments_names_the_argument() {
          help: write `PLUGIN:PATH?key=value`, for example `faiss:/data/a.index`",
     );
     let defaults = Defaults::default();
-    assert!(PluginTask::parse("faiss:a?x=1", Side::Source, &lookup, &defaults).is_err());
+    assert!(Endpoint::parse("faiss:a?x=1", Side::Source, &lookup, &defaults).is_err());
 }
 
 #[test]
