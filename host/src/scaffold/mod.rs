@@ -16,7 +16,6 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use self::place::{File, Place};
 use self::template::Values;
 use crate::program::Program;
-use crate::program::Program;
 
 /// What the binary carries; `build.rs` collects it.
 mod embedded {
