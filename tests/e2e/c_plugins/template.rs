@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The template for plugins in C, filled in: it builds, and its own test passes.
+//! The project that `plugins new --lang c` writes: it builds, and its own test passes.
 
 use std::path::PathBuf;
 
@@ -7,26 +7,12 @@ use milvusdm_plugin_api::testkit;
 use serde_json::json;
 
 use super::build::{compilers, load, make};
-use crate::support::{Space, binary_path, repository, text};
+use crate::support::{Space, binary_path, milvusdm, text};
 
-/// Fills the template in, as `plugins new` does.
+/// The project that `plugins new` writes.
 fn project(space: &Space, name: &str) -> PathBuf {
-    let template = repository().join("host/template/c");
-    for entry in std::fs::read_dir(template).expect("the template") {
-        let path = entry.expect("an entry").path();
-        let content = std::fs::read_to_string(&path).expect("a text");
-        let file = path.file_name().expect("a name");
-        space.write(
-            &format!("{name}/{}", text(file)),
-            content.replace("{{name}}", name),
-        );
-    }
-    let headers = repository().join("plugin-api/include");
-    for entry in std::fs::read_dir(headers).expect("the headers") {
-        let path = entry.expect("an entry").path();
-        let file = text(path.file_name().expect("a name"));
-        space.copy(&path, &format!("{name}/include/{file}"));
-    }
+    let new = ["plugins", "new", name, "--lang", "c"];
+    milvusdm(space, &new).run().exits(0);
     space.path(name)
 }
 
