@@ -5,7 +5,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use crate::support::{Space, binary_path, milvusdm, python, repository, text};
+use crate::support::{Space, binary_path, milvusdm, plugin_file, python, repository, text};
 
 /// A folder that looks like the top of the repository, but takes results.
 fn top(space: &Space) {
@@ -115,6 +115,8 @@ fn the_benchmark_measures_and_verifies_every_route() {
             &text(repository().join("tests/bench/bench.py")),
             "--binary",
             &text(binary_path()),
+            "--plugins",
+            &text(plugin_file("faiss").parent().expect("its folder")),
         ])
         .args([
             "--dir",
@@ -135,7 +137,7 @@ fn the_benchmark_measures_and_verifies_every_route() {
     let results: serde_json::Value = serde_json::from_slice(&results).expect("results in JSON");
     assert_eq!(
         results["results"].as_array().map(Vec::len),
-        Some(7),
+        Some(9),
         "{printed}"
     );
 }
