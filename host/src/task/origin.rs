@@ -23,7 +23,7 @@ const SNIPPET: &str = "snippet";
 
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
-    File(FileOrigin),
+    File(Box<FileOrigin>),
     Arguments(Box<ArgumentsOrigin>),
 }
 

@@ -50,7 +50,7 @@ pub(super) fn task(
     let ground = (&mut file.laid, &mut file.written);
     let laid = defaults.lay_under(&mut document, ground, lookup);
     laid.map_err(|fault| file.error(fault))?;
-    from_document(document, Origin::File(file))
+    from_document(document, Origin::File(Box::new(file)))
 }
 
 /// The task that `document` says.
