@@ -184,10 +184,11 @@ fn a_program_of_another_name_is_typed_by_that_name_on_every_page() {
         for line in page.lines() {
             // What is not typed keeps its name: a folder, a variable, a file.
             let rest = [
-                "~/milvusdm]",
+                "[default: ~/milvusdm]",
                 "lib/milvusdm/plugins",
                 "libmilvusdm_",
-                "[default: ~/milvusdm]",
+                "$XDG_CONFIG_HOME/milvusdm/",
+                "the crate `milvusdm-plugin-api`",
             ]
             .iter()
             .fold(line.to_owned(), |line, kept| line.replace(kept, ""));
