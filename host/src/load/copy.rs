@@ -14,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 /// Largest plugin file.
 const MAX_BYTES: u64 = 2 << 30;
 /// Bytes that are copied at once.
-const CHUNK: usize = 1 << 20;
+const CHUNK: u64 = 256 << 10;
+/// Chunks that wait to be hashed.
+const CHUNKS_AHEAD: usize = 8;
 
 /// A sealed copy in memory, or where the system allows none, a file of our own.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ impl PrivateCopy {
     }
 
     fn fill(
-        mut file: File,
+        file: File,
         on_disk: Option<tempfile::TempDir>,
         mut source: &File,
         path: &Path,
@@ -60,33 +62,12 @@ impl PrivateCopy {
         let failed =
             |e: &std::io::Error| Error::io("copy the plugin file", e).with("file", path.display());
         source.rewind().map_err(|e| failed(&e))?;
-        let mut hasher = Sha256::new();
-        let mut chunk = vec![0; CHUNK];
-        let mut bytes = 0;
-        loop {
-            let read = match source.read(&mut chunk) {
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                read => read.map_err(|e| failed(&e))?,
-            };
-            let Some(part) = chunk.get(..read).filter(|part| !part.is_empty()) else {
-                break;
-            };
-            bytes += read as u64;
-            if bytes > MAX_BYTES {
-                let message = format!(
-                    "the file is over {} GiB, too large for a plugin",
-                    MAX_BYTES >> 30
-                );
-                return Err(Error::new(ErrorKind::Format, message).with("file", path.display()));
-            }
-            hasher.update(part);
-            file.write_all(part).map_err(|e| failed(&e))?;
+        let (bytes, sha256) = copy_and_hash(source, &file).map_err(|e| failed(&e))?;
+        if bytes > MAX_BYTES {
+            let most = MAX_BYTES >> 30;
+            let message = format!("the file is over {most} GiB, too large for a plugin");
+            return Err(Error::new(ErrorKind::Format, message).with("file", path.display()));
         }
-        let sha256 = hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
             file,
             on_disk,
@@ -120,6 +101,36 @@ impl PrivateCopy {
     pub(super) fn keep(self) {
         std::mem::forget(self.file);
     }
+}
+
+/// Copies up to a chunk more than is allowed, and takes the hash beside it: it takes longer than
+/// the copy, and every start with a loaded plugin waits for both.
+fn copy_and_hash(mut source: &File, mut target: &File) -> std::io::Result<(u64, String)> {
+    std::thread::scope(|scope| {
+        let (sender, chunks) = std::sync::mpsc::sync_channel::<Vec<u8>>(CHUNKS_AHEAD);
+        let hasher = scope.spawn(move || {
+            let hasher = chunks.iter().fold(Sha256::new(), Sha256::chain_update);
+            hasher.finalize()
+        });
+        let mut bytes = 0;
+        while bytes <= MAX_BYTES {
+            let mut chunk = Vec::with_capacity(CHUNK as usize);
+            (&mut source).take(CHUNK).read_to_end(&mut chunk)?;
+            if chunk.is_empty() {
+                break;
+            }
+            bytes += chunk.len() as u64;
+            target.write_all(&chunk)?;
+            // It takes all of them, unless it panicked, which `join` tells.
+            let _ = sender.send(chunk);
+        }
+        drop(sender);
+        let hash = hasher
+            .join()
+            .map_err(|_| std::io::Error::other("the hash could not be taken"))?;
+        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((bytes, hash))
+    })
 }
 
 /// A file in memory that can be run, if the system has them.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Leaves debug information out of the file: the host hashes and copies all of it at each load,
-//! and it would be nine tenths of it. The names of functions stay, for backtraces.
+//! Leaves debug information and symbols out of the file: the host hashes and copies all of it at
+//! each load, and they would be nine tenths of it.
 #![allow(clippy::print_stdout)] // How a build script speaks to cargo.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-link-arg-cdylib=-Wl,--strip-debug");
+    println!("cargo::rustc-link-arg-cdylib=-Wl,--strip-all");
 }
