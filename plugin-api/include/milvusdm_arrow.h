@@ -118,7 +118,8 @@ static inline int milvusdm_schema_begin(struct ArrowSchema *out, size_t n_column
  * schema->children[column]->flags to ARROW_FLAG_NULLABLE where it may be. */
 static inline int milvusdm_schema_scalar(struct ArrowSchema *schema, size_t column,
                                          const char *name, const char *format) {
-    return milvusdm_schema_node(schema->children[column], format, name, 0);
+    return (int64_t)column < schema->n_children &&
+           milvusdm_schema_node(schema->children[column], format, name, 0);
 }
 
 /* The id: format "l" (int64), "L" (uint64) or "u" (text). */
@@ -132,14 +133,16 @@ static inline int milvusdm_schema_id(struct ArrowSchema *schema, size_t column, 
 static inline int milvusdm_schema_vector(struct ArrowSchema *schema, size_t column,
                                          const char *name, const char *elem, uint32_t dim,
                                          const char *metric) {
-    struct ArrowSchema *field = schema->children[column];
+    struct ArrowSchema *field;
     char format[16], number[16];
     const char *item = strcmp(elem, "f32") == 0   ? "f"
                        : strcmp(elem, "f64") == 0 ? "g"
                        : strcmp(elem, "f16") == 0 ? "e"
                        : strcmp(elem, "i8") == 0  ? "c"
                        : strcmp(elem, "u8") == 0  ? "C"
-                                                  : "";
+                                                  : NULL;
+    if (item == NULL || (int64_t)column >= schema->n_children) return 0;
+    field = schema->children[column];
     snprintf(format, sizeof(format), "+w:%lu", (unsigned long)dim);
     snprintf(number, sizeof(number), "%lu", (unsigned long)dim);
     return milvusdm_schema_node(field, format, name, 1) &&
@@ -193,7 +196,8 @@ static inline int milvusdm_array_node(struct ArrowArray *out, int64_t length, si
 /* Gives a node a buffer of so many bytes, 64-byte aligned, to be filled in; at most 2 GiB. */
 static inline void *milvusdm_array_buffer(struct ArrowArray *array, size_t buffer, uint64_t bytes) {
     void *memory;
-    if (bytes > (uint64_t)2 << 30) return NULL;
+    if (bytes > (uint64_t)2 << 30 || (int64_t)buffer >= array->n_buffers) return NULL;
+    free((void *)(uintptr_t)array->buffers[buffer]);
     memory = aligned_alloc(64, (size_t)(bytes / 64 + 1) * 64);
     array->buffers[buffer] = memory;
     return memory;
@@ -204,19 +208,28 @@ static inline int milvusdm_batch_begin(struct ArrowArray *out, int64_t rows, siz
     return milvusdm_array_node(out, rows, 1, n_columns);
 }
 
+/* A column that is to be filled in; what was filled in before is freed. NULL if there is none. */
+static inline struct ArrowArray *milvusdm_batch_column(struct ArrowArray *batch, size_t column) {
+    struct ArrowArray *array;
+    if ((int64_t)column >= batch->n_children) return NULL;
+    array = batch->children[column];
+    if (array->release != NULL) array->release(array);
+    return array;
+}
+
 /* The values of an id or scalar of a fixed size: `bytes` in all, a boolean is one bit. */
 static inline void *milvusdm_batch_values(struct ArrowArray *batch, size_t column, uint64_t bytes) {
-    struct ArrowArray *array = batch->children[column];
-    if (!milvusdm_array_node(array, batch->length, 2, 0)) return NULL;
+    struct ArrowArray *array = milvusdm_batch_column(batch, column);
+    if (array == NULL || !milvusdm_array_node(array, batch->length, 2, 0)) return NULL;
     return milvusdm_array_buffer(array, 1, bytes);
 }
 
 /* The elements of dense vectors, all rows behind each other. */
 static inline void *milvusdm_batch_vectors(struct ArrowArray *batch, size_t column, uint32_t dim,
                                            size_t elem_bytes) {
-    struct ArrowArray *list = batch->children[column];
+    struct ArrowArray *list = milvusdm_batch_column(batch, column);
     uint64_t elements = (uint64_t)batch->length * dim;
-    if (elements > INT32_MAX || elem_bytes > 8) return NULL;
+    if (list == NULL || elements > INT32_MAX || elem_bytes > 8) return NULL;
     if (!milvusdm_array_node(list, batch->length, 1, 1)) return NULL;
     if (!milvusdm_array_node(list->children[0], (int64_t)elements, 2, 0)) return NULL;
     return milvusdm_array_buffer(list->children[0], 1, elements * elem_bytes);

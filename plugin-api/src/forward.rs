@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a loaded plugin logs through `tracing` goes to the host.
+//! What a loaded plugin logs through `tracing`, and where it panics, goes to the host.
 //!
 //! A `.so` has its own copy of `tracing`, without a subscriber: events would be lost. Once it is
 //! entered and lent services, this subscriber hands them on. A linked-in plugin shares the
@@ -30,6 +30,13 @@ pub(crate) fn start(services: &Services) {
         .unwrap_or_else(PoisonError::into_inner)
         .replace(services.clone());
     if before.is_none() {
+        // The library's own hook would print over the host's lines, secrets included. What the
+        // panic says comes back as an error; its place is of use to the plugin's author.
+        std::panic::set_hook(Box::new(|info| {
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            let message = info.payload_as_str().unwrap_or("no message");
+            tell(LogLevel::Debug, &format!("panicked at {place}: {message}"));
+        }));
         let subscriber = tracing_subscriber::registry().with(Forward { own_crate });
         // Fails where the plugin has set up a subscriber of its own, which then is its wish.
         let _ = tracing::subscriber::set_global_default(subscriber);
@@ -76,10 +83,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Forward {
             .map(|span| span.name())
             .collect();
         let text = line.text(&spans);
-        let host = HOST.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(host) = host {
-            host.log(level(*event.metadata().level()), &text);
-        }
+        tell(level(*event.metadata().level()), &text);
+    }
+}
+
+/// Logs a line with the host.
+fn tell(level: LogLevel, text: &str) {
+    let host = HOST.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(host) = host {
+        host.log(level, text);
     }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who may have written a plugin file: code that others can change does not run.
 //!
-//! File and folder belong to root or to this user. Writable for everybody: never. Writable for
-//! a group: only if the user names the file for this run.
+//! The file and every folder above it belong to root or to this user. Writable for everybody:
+//! never. Writable for a group: only if the user names the file for this run. Where a folder lets
+//! only owners rename and remove (the sticky bit), what stands in it is judged by itself.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -17,6 +18,9 @@ const GROUP: u32 = 0o020;
 /// Of a folder: only a file's owner may rename or remove it.
 const STICKY: u32 = 0o1000;
 
+/// As many as the system follows.
+const MAX_LINKS: usize = 40;
+
 /// Why a file's code may be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consent {
@@ -26,6 +30,11 @@ pub(super) enum Consent {
     Pinned,
     /// The user names it for this run.
     Named,
+}
+
+/// A path as it is typed in a shell.
+pub(super) fn typed(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
 /// An open file whose access is in order.
@@ -42,11 +51,11 @@ pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Resu
         |e: &std::io::Error| Error::io("open the plugin file", e).with("file", path.display());
     let resolved = path.canonicalize().map_err(|e| failed(&e))?;
     let rules = Rules::of(consent);
-    // The folder that holds the link counts as well: who may change it chooses the file.
-    for name in [path, &resolved] {
-        let absolute = std::path::absolute(name).map_err(|e| failed(&e))?;
-        rules.check_folders(&absolute)?;
+    // The folders of links count as well: who may change a link chooses the file.
+    for name in links(path).map_err(|e| failed(&e))? {
+        rules.check_folders(&name)?;
     }
+    rules.check_folders(&resolved)?;
     // What is no regular file is not even opened: some devices and pipes do something then.
     check_type(&resolved.metadata().map_err(|e| failed(&e))?, &resolved)?;
     let file = File::options()
@@ -66,6 +75,19 @@ pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Resu
         file,
         path: resolved,
     })
+}
+
+/// A path and, while it is a link, what it leads to.
+fn links(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut names = vec![std::path::absolute(path)?];
+    while let Some(last) = names.last().filter(|_| names.len() <= MAX_LINKS) {
+        let Ok(target) = std::fs::read_link(last) else {
+            break;
+        };
+        let folder = last.parent().unwrap_or(Path::new("/"));
+        names.push(folder.join(target));
+    }
+    Ok(names)
 }
 
 fn check_type(metadata: &Metadata, path: &Path) -> Result<()> {
@@ -106,10 +128,9 @@ impl Rules {
             let metadata = folder.metadata().map_err(|e| {
                 Error::io("look at the plugin's folder", &e).with("folder", folder.display())
             })?;
-            if height == 0 {
+            let is_shared_safely = height > 0 && metadata.mode() & STICKY != 0;
+            if !is_shared_safely {
                 self.check("folder", &metadata, folder)?;
-            } else if metadata.mode() & EVERYBODY != 0 && metadata.mode() & STICKY == 0 {
-                return Err(self.refused("folder", "everybody may write to it", "o-w", folder));
             }
         }
         Ok(())
@@ -139,14 +160,13 @@ impl Rules {
     }
 
     fn refused(self, what: &str, why: &str, change: &str, path: &Path) -> Error {
-        let shown = path.display();
-        let mut help = format!("`chmod {change} {shown}` takes that away");
+        let mut help = format!("`chmod {change} {}` takes that away", typed(path));
         if change == "g-w" {
-            help += "; `--allow-plugin FILE` takes it as it is, for one run";
+            help += "; `--allow-plugin` and the file take it as it is, for one run";
         }
         let message = format!("the plugin's {what} is not safe: {why}");
         Error::new(ErrorKind::Denied, message)
-            .with(what, shown)
+            .with(what, path.display())
             .help(help)
     }
 }
@@ -211,6 +231,14 @@ mod tests {
         set(&links, 0o777);
         assert!(opened(&link, Consent::Named).is_err());
         set(&links, 0o755);
+        let between = space.path().join("between");
+        std::fs::create_dir(&between).unwrap();
+        std::os::unix::fs::symlink("../links/b.so", between.join("c.so")).unwrap();
+        let first = space.path().join("d.so");
+        std::os::unix::fs::symlink("between/c.so", &first).unwrap();
+        assert!(opened(&first, Consent::Pinned).is_ok());
+        set(&between, 0o777);
+        assert!(opened(&first, Consent::Named).is_err());
         set(&files, 0o777);
         assert!(opened(&link, Consent::Named).is_err());
     }
@@ -227,6 +255,9 @@ mod tests {
         assert!(opened(&file, Consent::Named).is_err());
         // As the folder for temporary files is.
         set(&above, 0o1777);
+        assert!(opened(&file, Consent::Named).is_ok());
+        set(&above, 0o775);
+        assert!(opened(&file, Consent::Pinned).is_err());
         assert!(opened(&file, Consent::Named).is_ok());
     }
 

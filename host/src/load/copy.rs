@@ -11,8 +11,8 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-/// Largest plugin file.
-const MAX_BYTES: u64 = 2 << 30;
+/// Largest plugin file: memory is taken for the copy of it.
+const MAX_BYTES: u64 = 512 << 20;
 /// Bytes that are copied at once.
 const CHUNK: u64 = 256 << 10;
 /// Chunks that wait to be hashed.
@@ -64,9 +64,11 @@ impl PrivateCopy {
         source.rewind().map_err(|e| failed(&e))?;
         let (bytes, sha256) = copy_and_hash(source, &file).map_err(|e| failed(&e))?;
         if bytes > MAX_BYTES {
-            let most = MAX_BYTES >> 30;
-            let message = format!("the file is over {most} GiB, too large for a plugin");
-            return Err(Error::new(ErrorKind::Format, message).with("file", path.display()));
+            let most = MAX_BYTES >> 20;
+            let message = format!("the file is over {most} MiB, too large for a plugin");
+            return Err(Error::new(ErrorKind::Format, message)
+                .with("file", path.display())
+                .help("`strip --strip-debug` takes out what does not run"));
         }
         Ok(Self {
             file,

@@ -136,6 +136,26 @@ static uint32_t read_options(struct milvusdm_source *source, struct milvusdm_str
     return source->collection == NULL ? milvusdm_no_memory(error) : MILVUSDM_OK;
 }
 
+/* Changes when the file does. */
+static void fingerprint_of(const struct milvusdm_source *source, const struct stat *facts,
+                           char *out, size_t size) {
+    snprintf(out, size, "size=%llu mtime=%lld.%09ld dim=%llu", (unsigned long long)facts->st_size,
+             (long long)facts->st_mtim.tv_sec, (long)facts->st_mtim.tv_nsec,
+             (unsigned long long)source->dim);
+}
+
+/* A file that changes while it is read would give rows that never stood in it side by side. */
+static uint32_t expect_unchanged(const struct milvusdm_source *source, struct milvusdm_doc *error) {
+    char now[sizeof(source->fingerprint)];
+    struct stat facts;
+    if (fstat(source->file, &facts) != 0) {
+        return milvusdm_error_io("look at the file again", source->path, errno, error);
+    }
+    fingerprint_of(source, &facts, now, sizeof(now));
+    if (strcmp(now, source->fingerprint) == 0) return MILVUSDM_OK;
+    return fail("format", "the file changed since it was opened", source->path, NULL, error);
+}
+
 /* Opens the file and counts its rows, from its size alone. */
 static uint32_t open_file(struct milvusdm_source *source, struct milvusdm_doc *error) {
     struct stat facts;
@@ -154,9 +174,7 @@ static uint32_t open_file(struct milvusdm_source *source, struct milvusdm_doc *e
                  (unsigned long long)facts.st_size, (unsigned long long)row_bytes(source));
         return fail("format", message, source->path, "dim", error);
     }
-    snprintf(source->fingerprint, sizeof(source->fingerprint), "size=%llu mtime=%lld.%09ld dim=%llu",
-             (unsigned long long)facts.st_size, (long long)facts.st_mtim.tv_sec,
-             (long)facts.st_mtim.tv_nsec, (unsigned long long)source->dim);
+    fingerprint_of(source, &facts, source->fingerprint, sizeof(source->fingerprint));
     return MILVUSDM_OK;
 }
 
@@ -321,6 +339,7 @@ static uint32_t {{name}}_read(struct milvusdm_source *source, struct milvusdm_st
     if (milvusdm_json_kind(fingerprint) != 0 && !milvusdm_json_is(fingerprint, source->fingerprint)) {
         return fail("format", "the file changed since the run was planned", source->path, NULL, error);
     }
+    if (expect_unchanged(source, error) != MILVUSDM_OK) return MILVUSDM_FAILED;
     reader = calloc(1, sizeof(*reader));
     if (reader == NULL) return milvusdm_no_memory(error);
     milvusdm_json_u64(milvusdm_json_member(asked, "first_row"), &first_row);
@@ -357,7 +376,10 @@ static uint32_t {{name}}_next(struct milvusdm_reader *reader, struct ArrowArray 
     void *vectors;
     uint32_t status;
     if (rows > reader->batch_rows) rows = reader->batch_rows;
-    if (rows == 0) return MILVUSDM_END;
+    if (rows == 0) {
+        status = expect_unchanged(source, error);
+        return status == MILVUSDM_OK ? MILVUSDM_END : status;
+    }
     if (source->host->is_cancelled(source->host->context)) return milvusdm_error_cancelled(error);
     if (!milvusdm_batch_begin(out, (int64_t)rows, 1) ||
         (vectors = milvusdm_batch_vectors(out, 0, (uint32_t)source->dim, 4)) == NULL) {

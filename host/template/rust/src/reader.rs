@@ -15,10 +15,14 @@ use milvusdm_plugin_api::arrow::buffer::ScalarBuffer;
 use milvusdm_plugin_api::arrow::schema::{ArrowError, DataType, Field, SchemaRef};
 use milvusdm_plugin_api::{BatchReader, BufferPool, Error, ErrorKind, Result, Services};
 
+use crate::source::fingerprint;
+
 /// A reader of a range of rows.
 pub(crate) struct RawReader {
     file: File,
     path: PathBuf,
+    /// That of the file as its rows were counted.
+    fingerprint: String,
     dim: u32,
     schema: SchemaRef,
     rows: Range<u64>,
@@ -31,6 +35,7 @@ pub(crate) struct RawReader {
 impl RawReader {
     pub fn open(
         path: &Path,
+        fingerprint: String,
         dim: u32,
         schema: SchemaRef,
         rows: Range<u64>,
@@ -41,16 +46,34 @@ impl RawReader {
             .map_err(|e| Error::io("can't open the file", &e).with("file", path.display()))?;
         // No column of a batch may have more elements than this.
         let most = i32::MAX as u64 / u64::from(dim);
-        Ok(Self {
+        let reader = Self {
             file,
             path: path.to_owned(),
+            fingerprint,
             dim,
             schema,
             rows,
             batch_rows: batch_rows.min(most),
             services,
             pool: BufferPool::new(),
-        })
+        };
+        reader.expect_unchanged()?;
+        Ok(reader)
+    }
+
+    /// A file that changes while it is read would give rows that never stood in it side by side.
+    fn expect_unchanged(&self) -> Result<()> {
+        let metadata = self
+            .file
+            .metadata()
+            .map_err(|e| Error::io("can't examine the file", &e).with("file", self.path.display()))?;
+        if fingerprint(&metadata, self.dim) == self.fingerprint {
+            return Ok(());
+        }
+        let message = "the file changed since it was opened";
+        Err(Error::new(ErrorKind::Format, message)
+            .with("file", self.path.display())
+            .help("let its writer finish, then run the task again"))
     }
 
     /// The numbers of so many rows, from that row on.
@@ -84,6 +107,7 @@ impl RawReader {
 impl BatchReader for RawReader {
     fn next(&mut self) -> Result<Option<RecordBatch>> {
         if self.rows.is_empty() {
+            self.expect_unchanged()?;
             return Ok(None);
         }
         self.services.check_cancelled()?;
