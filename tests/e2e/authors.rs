@@ -187,17 +187,17 @@ fn locked(file: &str) -> BTreeSet<(String, String)> {
 
 /// So that nothing is fetched for it, and what is tested is what the workspace is tested with.
 #[test]
-fn the_example_is_locked_to_the_versions_of_the_workspace() {
-    let (ours, its) = (
-        locked("Cargo.lock"),
-        locked("examples/plugins/vecs/Cargo.lock"),
-    );
-    assert!(its.len() > 50, "{its:?}");
-    let others: Vec<_> = its.difference(&ours).collect();
-    assert!(
-        others.is_empty(),
-        "not in the workspace's Cargo.lock: {others:?}; copy that file over the example's and run `cargo build --offline` there"
-    );
+fn the_examples_are_locked_to_the_versions_of_the_workspace() {
+    let ours = locked("Cargo.lock");
+    for example in ["examples/plugins/vecs", "examples/vendor-build"] {
+        let its = locked(&format!("{example}/Cargo.lock"));
+        assert!(its.len() > 50, "{example}: {its:?}");
+        let others: Vec<_> = its.difference(&ours).collect();
+        assert!(
+            others.is_empty(),
+            "{example}: not in the workspace's Cargo.lock: {others:?}; copy that file over the example's and run `cargo build --offline` there"
+        );
+    }
 }
 
 #[test]

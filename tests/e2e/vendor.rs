@@ -6,52 +6,26 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::docs::run_document;
-use crate::support::{Outcome, Space, milvusdm, read_h5, repository};
+use crate::support::{Outcome, Outside, Space, milvusdm, outside_target, read_h5, repository};
 
 const FAULTY: &str = env!("CARGO_BIN_EXE_milvusdm-faulty");
 
-/// Where the example and whatever else knows nothing of this workspace is built.
-fn outside() -> PathBuf {
-    let faulty = Path::new(FAULTY).parent().expect("a folder of a profile");
-    faulty.with_file_name("outside")
-}
-
 /// Runs cargo on the example, as its vendor would.
 #[track_caller]
-fn cargo(args: &[&str]) -> String {
-    let mut command = Command::new("cargo");
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with("CARGO_") && name != "CARGO_HOME" {
-            command.env_remove(name);
-        }
-    }
-    let output = command
-        .current_dir(repository().join("examples/vendor-build"))
-        .args(args)
-        .args(["--release", "--locked", "--offline"])
-        .env("CARGO_TARGET_DIR", outside())
-        .output()
-        .expect("cargo starts");
-    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(
-        output.status.success(),
-        "cargo {}:\n{printed}",
-        args.join(" ")
-    );
-    printed
+fn cargo(command: &str) -> String {
+    let example = Outside::at(repository().join("examples/vendor-build"));
+    example.cargo(&[command, "--release", "--locked", "--offline"])
 }
 
 /// The example, built once.
 fn acme_move() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        cargo(&["build"]);
-        outside().join("release/acme-move")
+        cargo("build");
+        outside_target().join("release/acme-move")
     })
 }
 
@@ -75,7 +49,7 @@ fn a_build_of_ones_own_goes_by_its_own_name() {
         .prints(&["Usage: acme-move [OPTIONS]", "  acme-move run task.yaml"]);
     acme(&space, &["completions", "bash"])
         .exits(0)
-        .prints(&["_acme-move()", "complete -F _acme-move"]);
+        .prints(&["-o default acme-move"]);
     acme(&space, &["inspct", "x"])
         .exits(2)
         .says(&["Usage: acme-move"]);
@@ -169,7 +143,7 @@ fn an_error_that_a_default_causes_says_so() {
 
 #[test]
 fn its_own_tests_pass() {
-    let printed = cargo(&["test"]);
+    let printed = cargo("test");
     assert!(
         printed.contains("it_passes_the_suite_of_every_plugin ... ok"),
         "{printed}"
