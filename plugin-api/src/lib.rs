@@ -22,7 +22,7 @@ pub use buffers::BufferPool;
 pub use error::{Error, ErrorKind, Result};
 pub use plugin::{
     NoSink, NoSource, PanicStrategy, Plugin, PluginIdentity, PluginInfo, Registration,
-    TrampolineTable,
+    TrampolineTable, is_plugin_name,
 };
 pub use services::{HostCalls, LogLevel, Services};
 pub use sink::{

@@ -83,7 +83,7 @@ impl TrampolineTable {
     /// Makes the table of a plugin; the sides that it does not have stay empty.
     pub const fn of<P: Plugin>(has_source: bool, has_sink: bool) -> Self {
         assert!(
-            is_name(P::NAME),
+            is_plugin_name(P::NAME),
             "a plugin's name is 1 to 64 lower-case letters, digits and `_`, a letter first"
         );
         let mut table = export::common::<P>();
@@ -130,8 +130,8 @@ impl PluginIdentity {
     }
 }
 
-/// Whether a plugin may be called that.
-const fn is_name(name: &str) -> bool {
+/// Whether a plugin may be called that: 1 to 64 lower-case letters, digits and `_`, a letter first.
+pub const fn is_plugin_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
@@ -280,10 +280,10 @@ mod tests {
     #[test]
     fn names_are_lower_case_letters_digits_and_underscores() {
         for good in ["faiss", "milvus1", "my_format"] {
-            assert!(is_name(good), "{good}");
+            assert!(is_plugin_name(good), "{good}");
         }
         for bad in ["", "1x", "_x", "HDF5", "a-b", "a b", "é", &"x".repeat(65)] {
-            assert!(!is_name(bad), "{bad}");
+            assert!(!is_plugin_name(bad), "{bad}");
         }
     }
 

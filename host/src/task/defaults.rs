@@ -310,10 +310,14 @@ fn blame(program: &str, error: Error) -> Error {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     let message = error.message().to_owned();
-    let error = Error::new(ErrorKind::Internal, message).help(help);
+    let blamed = Error::new(ErrorKind::Internal, message).help(help);
+    let blamed = match error.cause_text() {
+        Some(cause) => blamed.caused_by(cause),
+        None => blamed,
+    };
     context
         .into_iter()
-        .fold(error, |error, (key, value)| error.with(&key, value))
+        .fold(blamed, |error, (key, value)| error.with(&key, value))
 }
 
 /// Checks everything that can be checked without a task: keys, types and what values mean. A
