@@ -4,6 +4,7 @@
 //!
 //! Nothing else of the host talks to a plugin, so that a call that hangs can always be named.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -16,6 +17,7 @@ use milvusdm_plugin_api::{
 use serde_json::Value;
 
 use crate::control::Control;
+use crate::load;
 use crate::registry::Entry;
 
 /// Who is called, and on whose behalf.
@@ -35,12 +37,70 @@ impl Callee {
 
     fn call<T>(&self, entry: &'static str, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let _pending = self.control.calling(&self.plugin, entry);
-        run().map_err(|error| match error.kind() {
-            ErrorKind::Plugin | ErrorKind::Panic if error.context_value("plugin").is_none() => {
-                error.with("plugin", &self.plugin).with("entry", entry)
+        let outcome = run();
+        if self.control.is_first_return(&self.plugin, entry) {
+            // A library behind the plugin may have set up an exit handler of its own by now.
+            load::heed_exit_first();
+        }
+        outcome.map_err(|error| {
+            // What is the plugin's own fault, and what was found wrong in its answer.
+            let is_its_own = matches!(
+                error.kind(),
+                ErrorKind::Plugin | ErrorKind::Panic | ErrorKind::Internal
+            );
+            let has_entry = error.context_value("entry").is_some();
+            if !(is_its_own || has_entry) || error.context_value("plugin").is_some() {
+                return error;
             }
-            _ => error,
+            let error = error.with("plugin", &self.plugin);
+            match has_entry {
+                true => error,
+                false => error.with("entry", entry),
+            }
         })
+    }
+}
+
+/// A handle whose closing is a call like any other: one that hangs can be named.
+#[derive(Debug, Clone)]
+struct Closing<T> {
+    /// Gone only while it is closed.
+    handle: Option<T>,
+    callee: Callee,
+    entry: &'static str,
+}
+
+impl<T> Closing<T> {
+    fn new(handle: T, callee: &Callee, entry: &'static str) -> Self {
+        Self {
+            handle: Some(handle),
+            callee: callee.clone(),
+            entry,
+        }
+    }
+}
+
+/// Why there always is a handle.
+const OPEN: &str = "it is closed only when it is dropped";
+
+impl<T> Deref for Closing<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.handle.as_ref().expect(OPEN)
+    }
+}
+
+impl<T> DerefMut for Closing<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.handle.as_mut().expect(OPEN)
+    }
+}
+
+impl<T> Drop for Closing<T> {
+    fn drop(&mut self) {
+        let _pending = self.callee.control.calling(&self.callee.plugin, self.entry);
+        self.handle = None;
     }
 }
 
@@ -48,7 +108,7 @@ impl Callee {
 #[derive(Debug, Clone)]
 pub struct Source {
     callee: Callee,
-    handle: SourceHandle,
+    handle: Closing<SourceHandle>,
 }
 
 impl Source {
@@ -62,7 +122,13 @@ impl Source {
         let handle = callee.call("source_open", || {
             entry.handle.open_source(options, services)
         })?;
+        let handle = Closing::new(handle, &callee, "source_close");
         Ok(Self { callee, handle })
+    }
+
+    /// The plugin's name.
+    pub fn plugin(&self) -> &str {
+        &self.callee.plugin
     }
 
     /// # Errors
@@ -105,7 +171,7 @@ impl Source {
             .call("source_read", || self.handle.read(dataset, split, request))?;
         Ok(Reader {
             callee: self.callee.clone(),
-            handle,
+            handle: Closing::new(handle, &self.callee, "reader_close"),
         })
     }
 }
@@ -114,7 +180,7 @@ impl Source {
 #[derive(Debug)]
 pub struct Reader {
     callee: Callee,
-    handle: ReaderHandle,
+    handle: Closing<ReaderHandle>,
 }
 
 impl Reader {
@@ -135,7 +201,7 @@ impl Reader {
 #[derive(Debug, Clone)]
 pub struct Sink {
     callee: Callee,
-    handle: SinkHandle,
+    handle: Closing<SinkHandle>,
 }
 
 impl Sink {
@@ -147,6 +213,7 @@ impl Sink {
         let callee = Callee::new(entry, control);
         let services = control.services(&entry.info.name);
         let handle = callee.call("sink_open", || entry.handle.open_sink(options, services))?;
+        let handle = Closing::new(handle, &callee, "sink_close");
         Ok(Self { callee, handle })
     }
 
@@ -172,7 +239,7 @@ impl Sink {
             .call("sink_prepare", || self.handle.prepare(target))?;
         Ok(Writer {
             callee: self.callee.clone(),
-            handle,
+            handle: Closing::new(handle, &self.callee, "writer_close"),
         })
     }
 }
@@ -181,7 +248,7 @@ impl Sink {
 #[derive(Debug)]
 pub struct Writer {
     callee: Callee,
-    handle: WriterHandle,
+    handle: Closing<WriterHandle>,
 }
 
 impl Writer {

@@ -63,6 +63,8 @@ pub struct PendingCall {
 struct Calls {
     next: u64,
     pending: BTreeMap<u64, PendingCall>,
+    /// Plugins and entries that have come back before.
+    returned: Vec<(String, &'static str)>,
 }
 
 /// Marks a call into a plugin as pending until it is dropped.
@@ -130,6 +132,17 @@ impl Control {
             control: self,
             number,
         }
+    }
+
+    /// Whether a plugin's entry comes back for the first time.
+    pub fn is_first_return(&self, plugin: &str, entry: &'static str) -> bool {
+        let mut calls = locked(&self.calls);
+        let is_known = |known: &(String, &str)| known.0 == plugin && known.1 == entry;
+        let is_first = !calls.returned.iter().any(is_known);
+        if is_first {
+            calls.returned.push((plugin.to_owned(), entry));
+        }
+        is_first
     }
 
     /// The calls into plugins that have been under way for at least that long, oldest first.
@@ -307,5 +320,8 @@ mod tests {
         assert!(control.calls_older_than(Duration::from_secs(60)).is_empty());
         drop(guard);
         assert!(control.calls_older_than(Duration::ZERO).is_empty());
+        assert!(control.is_first_return("faiss", "reader_next"));
+        assert!(!control.is_first_return("faiss", "reader_next"));
+        assert!(control.is_first_return("faiss", "reader_account"));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use milvusdm_plugin_api::abi::PluginHandle;
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 
-use crate::load::{Loaded, Loader, Search};
+use crate::load::{FOUND, Loaded, Loader, Search};
 use crate::plugin_options::PluginOptions;
 use crate::task::{Prefer, nearest};
 
@@ -51,8 +51,9 @@ impl From<Loaded> for Entry {
 pub struct Registry {
     linked: BTreeMap<String, Arc<Entry>>,
     loader: Option<Loader>,
-    /// What was loaded, so that a name means one plugin all through a command.
-    loaded: Mutex<BTreeMap<String, Arc<Entry>>>,
+    /// What came of each name that was looked for: it means one plugin all through a command,
+    /// and what is refused is not tried again.
+    found: Mutex<BTreeMap<String, Result<Arc<Entry>>>>,
     options: PluginOptions,
 }
 
@@ -79,7 +80,7 @@ impl Registry {
         Ok(Self {
             linked,
             loader: None,
-            loaded: Mutex::default(),
+            found: Mutex::default(),
             options: PluginOptions::default(),
         })
     }
@@ -112,16 +113,22 @@ impl Registry {
             (Some(linked), Prefer::Linked) => return Ok(Arc::clone(linked)),
             (None, _) | (Some(_), Prefer::Loaded) => {}
         }
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = loaded.get(name) {
-            return Ok(Arc::clone(known));
+        let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(name) {
+            return known.clone();
         }
+        let found = self.find(name, linked);
+        known.insert(name.to_owned(), found.clone());
+        found
+    }
+
+    /// Looks for a plugin file; `linked` serves where there is none.
+    fn find(&self, name: &str, linked: Option<&Arc<Entry>>) -> Result<Arc<Entry>> {
         let mut search = match &self.loader {
             Some(loader) if is_name(name) => loader.find(name),
             _ => Search::default(),
         };
-        let Search { loaded: found, .. } = &mut search;
-        match (found.take(), linked) {
+        match (search.loaded.take(), linked) {
             (Some(found), _) => {
                 for refused in &search.refused {
                     let error = &refused.error;
@@ -129,9 +136,7 @@ impl Registry {
                 }
                 let file = found.path.display();
                 tracing::info!(%file, sha256 = found.sha256, version = found.info.version, "Loaded the plugin `{name}`.");
-                let entry = Arc::new(Entry::from(found));
-                loaded.insert(name.to_owned(), Arc::clone(&entry));
-                Ok(entry)
+                Ok(Arc::new(Entry::from(found)))
             }
             (None, Some(linked)) if search.refused.is_empty() => Ok(Arc::clone(linked)),
             (None, _) => Err(self.missing(name, &search)),
@@ -145,7 +150,16 @@ impl Registry {
             for refused in &search.refused {
                 let _ = write!(message, "\n  {}", without_help(&refused.error));
             }
-            let error = Error::new(first.error.kind(), message);
+            // Where nothing was found it may have been expected.
+            for (place, found) in search.searched.iter().filter(|(_, found)| found != FOUND) {
+                let _ = write!(message, "\n  {place}: {found}");
+            }
+            // What is wrong with the file itself is the plugin's fault, as `plugins check` has it.
+            let kind = match first.error.kind() {
+                ErrorKind::Format | ErrorKind::Unsupported => ErrorKind::Plugin,
+                kind => kind,
+            };
+            let error = Error::new(kind, message);
             return match first.error.help_text() {
                 Some(help) => error.help(help),
                 None => error,
@@ -168,13 +182,13 @@ impl Registry {
         let mut names: Vec<String> = self.linked.keys().cloned().collect();
         let files = self.loader.as_ref().map(Loader::list).unwrap_or_default();
         for file in files {
-            match (file.candidate, file.refused) {
+            match (file.known, file.refused) {
                 (_, Some(error)) => {
                     let path = file.path.display();
                     tracing::warn!("The plugin file `{path}` is left out: {error}.");
                 }
-                (Some(candidate), None) if !names.contains(&candidate.name) => {
-                    names.push(candidate.name);
+                (Some(known), None) if !names.contains(&known.name) => {
+                    names.push(known.name);
                 }
                 _ => {}
             }

@@ -8,21 +8,10 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Outcome, Space, data, is_root, milvusdm, set_mode, text};
+use crate::support::{Outcome, Space, data, is_root, milvusdm, open_binary, set_mode, text};
 
 /// The user whom nothing belongs to.
 const NOBODY: &str = "65534";
-
-/// A copy of the binary that every user may run: the build folder may be closed to them.
-fn open_binary(space: &Space) -> PathBuf {
-    let from = crate::support::binary_path();
-    let to = space.path("milvusdm");
-    if !to.exists() {
-        std::fs::copy(from, &to).expect("a copy of the binary");
-        set_mode(&to, 0o755);
-    }
-    to
-}
 
 /// Runs milvusdm as a user without rights: as nobody if we are root, else as we are.
 fn as_plain_user(space: &Space, args: &[&str]) -> Outcome {

@@ -21,6 +21,7 @@ use super::errors::OUTCOME;
 use super::progress::PROGRESS;
 use super::session::Session;
 use super::terminal::Terminal;
+use super::text;
 use crate::control::Control;
 use crate::program::Program;
 
@@ -205,6 +206,11 @@ fn date_of<'a>(name: &'a str, program: &str) -> Option<&'a str> {
     is_date.then_some(date)
 }
 
+/// A line as it is shown: without secrets, and without what would steer a terminal.
+fn finished(line: &[u8], control: &Control, has_color: bool) -> String {
+    text::log_line(&control.mask(&String::from_utf8_lossy(line)), has_color)
+}
+
 /// Writes finished lines to stderr, above the bar.
 struct MaskedTerminal {
     terminal: Arc<Terminal>,
@@ -221,8 +227,9 @@ impl<'a> MakeWriter<'a> for MaskedTerminal {
 
 impl Write for &MaskedTerminal {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let has_color = self.terminal.has_color();
         self.terminal
-            .write(&self.control.mask(&String::from_utf8_lossy(line)));
+            .write(&finished(line, &self.control, has_color));
         Ok(line.len())
     }
 
@@ -256,8 +263,8 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for MaskedFile<M> {
 
 impl<W: Write> Write for MaskedLine<'_, W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let masked = self.control.mask(&String::from_utf8_lossy(line));
-        self.file.write_all(masked.as_bytes())?;
+        self.file
+            .write_all(finished(line, self.control, false).as_bytes())?;
         Ok(line.len())
     }
 

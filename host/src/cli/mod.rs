@@ -9,6 +9,7 @@ mod args;
 mod check;
 mod errors;
 mod help;
+mod leave;
 mod logs;
 mod look;
 mod new;
@@ -69,13 +70,16 @@ pub(crate) fn run(program: Program, defaults: &str, arguments: Vec<OsString>) ->
     );
     // A panic in a plugin comes back as an error; its place is of use to the plugin's author.
     std::panic::set_hook(Box::new(log_panic));
+    leave::guard(&session);
     let outcome = catch_unwind(AssertUnwindSafe(|| execute(&session, &command)));
     session.terminal.clear();
     let answer = match outcome.unwrap_or_else(|payload| Err(panicked(payload.as_ref()))) {
         Ok(answer) => answer,
         Err(failure) => session.answer_failure(&failure),
     };
-    session.print(&answer)
+    let exit = session.print(&answer);
+    leave::over();
+    exit
 }
 
 fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {

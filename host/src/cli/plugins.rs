@@ -93,13 +93,13 @@ impl ListedPlugin {
 
 impl ListedFile {
     fn of(listed: Listed) -> Self {
-        let candidate = listed.candidate.as_ref();
-        let note = candidate.and_then(|candidate| candidate.facts.note.as_ref());
-        let name = candidate.map(|candidate| candidate.name.clone());
+        let known = listed.known.as_ref();
+        let note = known.and_then(|known| known.facts.note.as_ref());
+        let name = known.map(|known| known.name.clone());
         Self {
             name: name.or_else(|| load::name_of(&listed.path)),
             version: note.map(|note| note.version.clone()),
-            sha256: candidate.map(|candidate| candidate.sha256.clone()),
+            sha256: known.map(|known| known.sha256.clone()),
             file: listed.path,
             refused: listed.refused,
         }
@@ -149,7 +149,7 @@ pub(super) fn trust(session: &Session, file: &Path, remove: bool) -> Result<Answ
         false => {
             let candidate =
                 load::examine_for_trust(file, &mut Trace::new(file)).map_err(Failure::task)?;
-            (vec![pins.add(&candidate)], Vec::new())
+            (vec![pins.add(&candidate.known)], Vec::new())
         }
         true => (Vec::new(), forget(&mut pins, file).map_err(Failure::task)?),
     };
@@ -175,7 +175,7 @@ fn forget(pins: &mut Pins, file: &Path) -> Result<Vec<Pin>> {
         .unwrap_or_else(|_| file.to_owned());
     let removed = pins.remove(
         &path,
-        candidate.map(|candidate| candidate.sha256).as_deref(),
+        candidate.map(|candidate| candidate.known.sha256).as_deref(),
     );
     if removed.is_empty() {
         let message = "this file was not trusted";

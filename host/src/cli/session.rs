@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the commands share: control, stderr, and how output is wanted.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use milvusdm_plugin_api::{Error, ErrorKind};
@@ -13,6 +13,7 @@ use super::terminal::Terminal;
 use super::{errors, signals};
 use crate::control::Control;
 use crate::failure::{ENDPOINT, Failure, INTERNAL, of_signal};
+use crate::load;
 use crate::plugin_options::PluginOptions;
 use crate::registry::Registry;
 use crate::task::Defaults;
@@ -125,11 +126,7 @@ impl Session {
     /// Prints an answer and gives the exit code. A reader that has gone away (`| head`) is none
     /// of our failures.
     pub fn print(&self, answer: &Answer) -> u8 {
-        let mut stdout = io::stdout().lock();
-        match stdout
-            .write_all(answer.body.as_bytes())
-            .and_then(|()| stdout.flush())
-        {
+        match load::print(&answer.body) {
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
                 let exit = if answer.exit == 0 {
                     ENDPOINT

@@ -80,6 +80,38 @@ pub(super) fn lines(text: &str) -> String {
     clean
 }
 
+/// A log line on its way out: what steers is replaced, but for colours where the log has some of
+/// its own.
+pub(super) fn log_line(text: &str, has_color: bool) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let taken = match colour(rest).filter(|_| has_color) {
+            Some(sequence) => {
+                clean.push_str(sequence);
+                sequence.len()
+            }
+            None => {
+                let is_kept = matches!(letter, '\n' | '\t') || !steers(letter);
+                clean.push(if is_kept { letter } else { '\u{FFFD}' });
+                letter.len_utf8()
+            }
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    clean
+}
+
+/// The escape sequence that the text begins with, if it does nothing but set colours.
+fn colour(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("\u{1b}[")?;
+    let end = inside.find(|letter: char| !(letter.is_ascii_digit() || letter == ';'))?;
+    inside
+        .get(end..)?
+        .starts_with('m')
+        .then(|| text.get(..end + 3))?
+}
+
 /// Whether a character moves the cursor, starts an escape sequence or turns the writing around.
 fn steers(letter: char) -> bool {
     letter.is_control()
@@ -89,6 +121,22 @@ fn steers(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn log_lines_keep_colours_and_nothing_else_that_steers() {
+        for (written, shown) in [
+            ("\u{1b}[32m INFO\u{1b}[0m a\tb\n", None),
+            ("\u{1b}[1;31mred\u{1b}[m\n", None),
+            ("\u{1b}[2J", Some("\u{FFFD}[2J")),
+            ("\u{1b}]0;title\u{7}", Some("\u{FFFD}]0;title\u{FFFD}")),
+            ("\u{1b}[3", Some("\u{FFFD}[3")),
+            ("\u{1b}", Some("\u{FFFD}")),
+            ("a\rb", Some("a\u{FFFD}b")),
+        ] {
+            assert_eq!(log_line(written, true), shown.unwrap_or(written));
+            assert!(!log_line(written, false).contains('\u{1b}'));
+        }
+    }
 
     #[test]
     fn counts_have_separators() {

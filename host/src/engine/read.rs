@@ -88,6 +88,7 @@ impl SplitRead<'_> {
         ledger.take_account(&account);
         if !ledger.is_balanced() {
             return Err(unbalanced("this split, as the reader gave it,", &ledger)
+                .with("plugin", self.transfer.plan.source.plugin())
                 .help("the source changed while it was read, or its plugin miscounts: nothing was finished"));
         }
         match self.job.split.live {
@@ -179,6 +180,7 @@ impl SplitRead<'_> {
                 self.given
             ),
         )
+        .with("plugin", self.transfer.plan.source.plugin())
         .help("the source changed while it was read, or its plugin miscounts: nothing was finished")
     }
 }

@@ -14,6 +14,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use super::copy::PrivateCopy;
 use super::elf::Facts;
+use super::process;
 use super::trace::Trace;
 
 /// Keeps the library's code in place even if it were closed (dlfcn.h of Linux).
@@ -25,6 +26,7 @@ pub(super) fn enter(
     facts: &Facts,
     trace: &mut Trace<'_>,
 ) -> Result<PluginHandle> {
+    process::keep_stdout();
     let path = copy.path();
     let shown = path.to_string_lossy();
     // SAFETY: constructors of the library run here; that its bytes may be run is what all the

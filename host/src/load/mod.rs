@@ -7,7 +7,7 @@
 //! door, gate, info). Each step that a candidate passes is kept in its [`Trace`], and the one
 //! that refuses it is an error that says why.
 //!
-//! Only [`enter`] has unsafe code.
+//! Only [`enter`] and [`process`] have unsafe code.
 
 mod access;
 mod copy;
@@ -15,6 +15,7 @@ mod elf;
 mod enter;
 mod pins;
 mod places;
+mod process;
 mod trace;
 
 use std::path::{Path, PathBuf};
@@ -28,14 +29,15 @@ use copy::PrivateCopy;
 pub use elf::Facts;
 pub use pins::{Pin, Pins};
 pub use places::{Origin, Place, file_name, name_of};
+pub use process::{at_exit, heed_exit_first, print};
 pub use trace::{Step, Trace};
 
 use crate::plugin_options::PluginOptions;
 use crate::program::typed;
 
-/// A file that passed every check that runs no code of it.
+/// What is known of a file that passed every check that runs no code of it.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct Known {
     /// The file, its links resolved.
     pub path: PathBuf,
     /// What its note or else its file name says it is called.
@@ -44,6 +46,13 @@ pub struct Candidate {
     pub facts: Facts,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+}
+
+/// Such a file, with the bytes that were checked.
+#[derive(Debug)]
+pub struct Candidate {
+    /// What is known of it.
+    pub known: Known,
     copy: PrivateCopy,
     consent: Consent,
 }
@@ -69,6 +78,9 @@ pub struct Attempt {
     /// Why it was not taken.
     pub error: Error,
 }
+
+/// What [`Search::searched`] says of a place with a file of that name.
+pub const FOUND: &str = "found";
 
 /// What came of looking for a plugin.
 #[derive(Debug, Default)]
@@ -139,7 +151,7 @@ impl Loader {
                     let trace = &mut Trace::new(&path);
                     let candidate = examine(&path, place.origin.consent(), trace);
                     search.take(&path, candidate, name, &pins, trace);
-                    "found".to_owned()
+                    FOUND.to_owned()
                 }
             };
             search.searched.push((place.to_string(), found));
@@ -155,10 +167,13 @@ impl Loader {
             let candidate = examine(path, Consent::Named, trace);
             // A file of another name is for another plugin; one that can't be looked at may be
             // the one that is meant.
-            if candidate.as_ref().is_ok_and(|found| found.name != name) {
+            if candidate
+                .as_ref()
+                .is_ok_and(|found| found.known.name != name)
+            {
                 continue;
             }
-            found = "found";
+            found = FOUND;
             search.take(path, candidate, name, &Ok(Pins::none()), trace);
             if search.loaded.is_some() {
                 break;
@@ -193,8 +208,8 @@ impl Loader {
 pub struct Listed {
     /// The file as it was found.
     pub path: PathBuf,
-    /// What it is, if that can be told.
-    pub candidate: Option<Candidate>,
+    /// What it is, if that can be told. Its bytes are let go: a folder may hold many files.
+    pub known: Option<Known>,
     /// Why it would not be loaded.
     pub refused: Option<Error>,
 }
@@ -202,16 +217,16 @@ pub struct Listed {
 impl Listed {
     fn of(path: PathBuf, consent: Consent, pins: &Result<Pins>) -> Self {
         let trace = &mut Trace::new(&path);
-        let (candidate, refused) = match examine(&path, consent, trace) {
+        let (known, refused) = match examine(&path, consent, trace) {
             Ok(candidate) => {
                 let trust = candidate.expect_trust(pins, trace);
-                (Some(candidate), trust.err())
+                (Some(candidate.known), trust.err())
             }
             Err(error) => (None, Some(error)),
         };
         Self {
             path,
-            candidate,
+            known,
             refused,
         }
     }
@@ -246,13 +261,27 @@ fn examine(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Candi
     trace.pass("format", facts.to_string());
     let name = plugin_name(&checked.path, facts.note.as_ref())?;
     Ok(Candidate {
-        path: checked.path,
-        name,
-        facts,
-        sha256: copy.sha256().to_owned(),
+        known: Known {
+            path: checked.path,
+            name,
+            facts,
+            sha256: copy.sha256().to_owned(),
+        },
         copy,
         consent,
     })
+}
+
+/// A plugin always knows what it is, so that whatever keeps it from saying so is its own fault.
+fn speechless(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Plugin | ErrorKind::Panic => error,
+        _ => Error::new(
+            ErrorKind::Plugin,
+            "the plugin fails where it is asked what it is",
+        )
+        .caused_by(error),
+    }
 }
 
 /// What a file says it is: by its note, else by its name.
@@ -272,13 +301,16 @@ fn plugin_name(path: &Path, note: Option<&NoteDoc>) -> Result<String> {
 
 impl Candidate {
     fn expect_name(&self, name: &str) -> Result<()> {
-        if self.name == name {
+        if self.known.name == name {
             return Ok(());
         }
-        let message = format!("the file holds the plugin `{}`, wanted `{name}`", self.name);
+        let message = format!(
+            "the file holds the plugin `{}`, wanted `{name}`",
+            self.known.name
+        );
         Err(Error::new(ErrorKind::Plugin, message)
-            .with("file", self.path.display())
-            .help(format!("call it `{}`", file_name(&self.name))))
+            .with("file", self.known.path.display())
+            .help(format!("call it `{}`", file_name(&self.known.name))))
     }
 
     /// That these very bytes may run: from the system's folder, named for this run, or pinned.
@@ -288,7 +320,7 @@ impl Candidate {
             Consent::Named => "it is named for this run".to_owned(),
             Consent::Pinned => {
                 let pins = pins.as_ref().map_err(Clone::clone)?;
-                let Some(pin) = pins.of(&self.sha256) else {
+                let Some(pin) = pins.of(&self.known.sha256) else {
                     return Err(self.untrusted(pins));
                 };
                 format!("its content was trusted as `{}`", pin.name)
@@ -299,8 +331,8 @@ impl Candidate {
     }
 
     fn untrusted(&self, pins: &Pins) -> Error {
-        let path = self.path.display().to_string();
-        let message = match pins.was_trusted(&self.path) {
+        let path = self.known.path.display().to_string();
+        let message = match pins.was_trusted(&self.known.path) {
             true => "the file was trusted, but it has changed since",
             false => "the file is not trusted",
         };
@@ -318,19 +350,20 @@ impl Candidate {
     /// # Errors
     /// `Plugin` or `Panic`, for whatever it does not keep of the contract.
     pub fn load(self, trace: &mut Trace<'_>) -> Result<Loaded> {
-        let Self {
+        let Self { known, copy, .. } = self;
+        let Known {
             path,
             name,
             facts,
             sha256,
-            copy,
-            ..
-        } = self;
+        } = known;
         let at = |error: Error| error.with("file", path.display());
         facts.expect_unwinding().map_err(at)?;
-        let handle = enter::enter(&copy, &facts, trace).map_err(at)?;
+        let entered = enter::enter(&copy, &facts, trace);
+        // Of one that was refused at its door too: it stays loaded all the same.
         copy.keep();
-        let info = handle.info().map_err(at)?;
+        let handle = entered.map_err(at)?;
+        let info = handle.info().map_err(speechless).map_err(at)?;
         if info.name != name {
             let message = format!("the plugin calls itself `{}`, its file `{name}`", info.name);
             return Err(at(Error::new(ErrorKind::Plugin, message)));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Candidate;
+use super::Known;
 
 const FILE: &str = "milvusdm/trusted_plugins.json";
 const VERSION: u32 = 1;
@@ -78,7 +78,7 @@ impl Pins {
             .read_to_string(&mut text)
             .map_err(|e| failed("read", path, &e))?;
         let pins: Self = serde_json::from_str(&text).map_err(|e| {
-            Error::new(ErrorKind::Format, "the list of trusted plugins is damaged")
+            Error::new(ErrorKind::Config, "the list of trusted plugins is damaged")
                 .with("file", path.display())
                 .caused_by(e)
                 .help("remove it, and trust your plugins again")
@@ -88,7 +88,7 @@ impl Pins {
             other => {
                 let message =
                     format!("the list of trusted plugins has version {other}, wanted {VERSION}");
-                Err(Error::new(ErrorKind::Unsupported, message).with("file", path.display()))
+                Err(Error::new(ErrorKind::Config, message).with("file", path.display()))
             }
         }
     }
@@ -104,16 +104,12 @@ impl Pins {
     }
 
     /// Trusts a file as it is now, in place of what it was before.
-    pub fn add(&mut self, candidate: &Candidate) -> Pin {
+    pub fn add(&mut self, known: &Known) -> Pin {
         let pin = Pin {
-            sha256: candidate.sha256.clone(),
-            name: candidate.name.clone(),
-            version: candidate
-                .facts
-                .note
-                .as_ref()
-                .map(|note| note.version.clone()),
-            file: candidate.path.clone(),
+            sha256: known.sha256.clone(),
+            name: known.name.clone(),
+            version: known.facts.note.as_ref().map(|note| note.version.clone()),
+            file: known.path.clone(),
         };
         self.plugins
             .retain(|known| known.sha256 != pin.sha256 && known.file != pin.file);
@@ -206,7 +202,7 @@ mod tests {
     fn a_list_that_others_may_have_written_or_that_is_damaged_is_refused() {
         assert_eq!(read(LIST, 0o620).unwrap_err().kind(), ErrorKind::Denied);
         assert_eq!(read(LIST, 0o602).unwrap_err().kind(), ErrorKind::Denied);
-        assert_eq!(read("{", 0o600).unwrap_err().kind(), ErrorKind::Format);
+        assert_eq!(read("{", 0o600).unwrap_err().kind(), ErrorKind::Config);
         let newer = read(r#"{"version":2,"plugins":[]}"#, 0o600).unwrap_err();
         assert!(newer.message().contains("version 2"), "{newer}");
     }

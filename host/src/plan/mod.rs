@@ -136,7 +136,7 @@ impl Plan {
         for dataset in selected {
             control.check()?;
             let splits = self.source.splits(&dataset)?;
-            check_count(&dataset, &splits)?;
+            check_count(&dataset, &splits).map_err(|e| e.with("plugin", self.source.plugin()))?;
             match Recipe::decide(&dataset, &self.capabilities, &task.conversions) {
                 Ok(recipe) => parts.push(Part {
                     dataset,

@@ -148,9 +148,12 @@ impl Node<'_> {
         let (buffers, children) = shape(self.field.data_type());
         let (has_buffers, has_children) = (self.array.n_buffers, self.array.n_children);
         if has_buffers != buffers || has_children != children {
-            let data_type = self.field.data_type();
+            let wanted = match self.depth {
+                0 => "a row of the schema".to_owned(),
+                _ => self.field.data_type().to_string(),
+            };
             return self.bad(format!(
-                "{has_buffers} buffers and {has_children} children, wanted {buffers} and {children} for {data_type}"
+                "{has_buffers} buffers and {has_children} children, wanted {buffers} and {children} for {wanted}"
             ));
         }
         let usable = |list: *const c_void| !list.is_null() && list.addr().is_multiple_of(8);

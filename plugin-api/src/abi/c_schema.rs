@@ -86,7 +86,7 @@ impl FfiSchema {
     /// Reads a schema, after checking its structs, and then the schema itself.
     ///
     /// # Errors
-    /// `Plugin` where the structs are malformed, `Format` where the schema breaks the data model.
+    /// `Plugin` where the structs are malformed, or the schema breaks the data model.
     ///
     /// # Safety
     /// A callee filled the struct in as the Arrow C Data interface says, apart from what is
@@ -99,7 +99,8 @@ impl FfiSchema {
             let foreign = unsafe { &*std::ptr::from_ref(self).cast::<FFI_ArrowSchema>() };
             Schema::try_from(foreign).map_err(|e| broken("an invalid schema").caused_by(e))
         })?;
-        model::schema::validate(&schema)?;
+        model::schema::validate(&schema)
+            .map_err(|e| broken("a schema that breaks the data model").caused_by(e))?;
         Ok(SchemaRef::new(schema))
     }
 }

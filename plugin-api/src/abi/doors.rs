@@ -67,6 +67,11 @@ macro_rules! export_doors {
             use $($plugin)::+::{PLUGIN_IDENTITY, PLUGIN_TABLE};
             const NAME: &str = PLUGIN_IDENTITY.name;
             const VERSION: &str = PLUGIN_IDENTITY.version;
+            // Of the cdylib: it decides what all that is linked into it does on a panic.
+            const PANIC: $crate::PanicStrategy = match cfg!(panic = "abort") {
+                true => $crate::PanicStrategy::Abort,
+                false => $crate::PanicStrategy::Unwind,
+            };
 
             extern "C" fn constructor() -> $crate::abi::doors::RootModuleResult {
                 $crate::abi::doors::root_module(&PLUGIN_TABLE, PLUGIN_IDENTITY)
@@ -83,8 +88,9 @@ macro_rules! export_doors {
 
             #[used]
             #[unsafe(link_section = ".note.milvusdm")]
-            static NOTE: $crate::abi::note::Note<{ $crate::abi::note::bytes(NAME, VERSION) }> =
-                $crate::abi::note::Note::of(NAME, VERSION);
+            static NOTE: $crate::abi::note::Note<
+                { $crate::abi::note::bytes(NAME, VERSION, PANIC) },
+            > = $crate::abi::note::Note::of(NAME, VERSION, PANIC);
         };
     };
 }

@@ -47,13 +47,13 @@ const API: [u8; 3] = {
     );
     [b'0' + API_MAJOR as u8, b'.', b'0' + API_MINOR as u8]
 };
-const PANIC: &str = match PanicStrategy::OF_THIS_BUILD {
-    PanicStrategy::Unwind => "unwind",
-    PanicStrategy::Abort => "abort",
-};
 
 /// The pieces that the document is made of.
-const fn pieces<'a>(name: &'a str, version: &'a str) -> [&'a [u8]; 9] {
+const fn pieces<'a>(name: &'a str, version: &'a str, panic: PanicStrategy) -> [&'a [u8]; 9] {
+    let panic = match panic {
+        PanicStrategy::Unwind => "unwind",
+        PanicStrategy::Abort => "abort",
+    };
     [
         br#"{"name":""#,
         name.as_bytes(),
@@ -62,15 +62,15 @@ const fn pieces<'a>(name: &'a str, version: &'a str) -> [&'a [u8]; 9] {
         br#"","api":""#,
         &API,
         br#"","panic":""#,
-        PANIC.as_bytes(),
+        panic.as_bytes(),
         br#""}"#,
     ]
 }
 
 /// Bytes of the document of that plugin, a multiple of 4.
 #[doc(hidden)]
-pub const fn bytes(name: &str, version: &str) -> usize {
-    let pieces = pieces(name, version);
+pub const fn bytes(name: &str, version: &str, panic: PanicStrategy) -> usize {
+    let pieces = pieces(name, version, panic);
     let mut bytes = 0;
     let mut i = 0;
     while i < pieces.len() {
@@ -82,8 +82,8 @@ pub const fn bytes(name: &str, version: &str) -> usize {
 
 impl<const N: usize> Note<N> {
     /// The note of that plugin; `N` is what [`bytes`] says of it.
-    pub const fn of(name: &str, version: &str) -> Self {
-        let pieces = pieces(name, version);
+    pub const fn of(name: &str, version: &str, panic: PanicStrategy) -> Self {
+        let pieces = pieces(name, version, panic);
         let mut content = [b' '; N];
         let (mut piece, mut at) = (0, 0);
         while piece < pieces.len() {
@@ -117,8 +117,9 @@ mod tests {
 
     #[test]
     fn a_note_is_json_that_is_laid_out_as_elf_says() {
-        const N: usize = bytes("vecs", "1.2.3");
-        static NOTE: Note<N> = Note::of("vecs", "1.2.3");
+        const PANIC: PanicStrategy = PanicStrategy::Unwind;
+        const N: usize = bytes("vecs", "1.2.3", PANIC);
+        static NOTE: Note<N> = Note::of("vecs", "1.2.3", PANIC);
         assert_eq!(N % 4, 0);
         assert_eq!(NOTE.content_bytes as usize, N);
         assert_eq!(std::mem::offset_of!(Note<N>, content), 24);

@@ -49,8 +49,17 @@ impl Str {
         if self.len == 0 {
             return Ok(&[]);
         }
-        if self.ptr.is_null() || self.len > MAX_DOC_BYTES {
-            return Err(broken("a text with no address, or of more than 256 MiB"));
+        if self.ptr.is_null() {
+            return Err(broken(&format!(
+                "a text of {} bytes without an address",
+                self.len
+            )));
+        }
+        if self.len > MAX_DOC_BYTES {
+            return Err(broken(&format!(
+                "a text of {} bytes, wanted at most {MAX_DOC_BYTES}",
+                self.len
+            )));
         }
         // SAFETY: non-null, and the caller vouches for length and lifetime.
         Ok(unsafe { std::slice::from_raw_parts(self.ptr, self.len) })
@@ -71,7 +80,8 @@ impl Str {
     /// As [`bytes`](Self::bytes).
     pub unsafe fn json<T: DeserializeOwned>(self, what: &str) -> Result<T> {
         // SAFETY: passed on.
-        parse(unsafe { self.bytes()? }, what)
+        let bytes = unsafe { self.bytes() }.map_err(|e| e.with("document", what))?;
+        parse(bytes, what)
     }
 }
 

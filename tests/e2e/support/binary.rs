@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Finds the binary under test, and refuses to test an old one.
+//! Finds the binary under test and what is built with it, and refuses to test an old one.
 //!
 //! `MILVUSDM_BIN` names another binary, for example an installed one.
 
@@ -20,37 +20,34 @@ pub fn milvusdm_binary() -> &'static Path {
             );
             binary
         }
-        None => built_binary(),
+        None => built("milvusdm"),
     })
 }
 
-/// What cargo built beside these tests.
-fn built_binary() -> PathBuf {
-    built("milvusdm")
-}
-
-/// The file of a shipped plugin, which cargo built beside these tests.
-pub fn plugin_file(name: &str) -> PathBuf {
-    built(&format!("libmilvusdm_{name}.so"))
-}
-
-fn built(name: &str) -> PathBuf {
-    let binary = profile_folder().join(name);
+/// What cargo built beside these tests under that name.
+#[track_caller]
+pub fn built(name: &str) -> PathBuf {
+    let file = profile_folder().join(name);
     assert!(
-        binary.is_file(),
+        file.is_file(),
         "there is no {}: build it first (`make test` does)",
-        binary.display()
+        file.display()
     );
-    let built = modified(&binary);
-    for source in dependencies(&binary) {
+    let built = modified(&file);
+    for source in dependencies(&file) {
         assert!(
             !source.exists() || modified(&source) <= built,
             "{} is older than {}: build it first (`make test` does)",
-            binary.display(),
+            file.display(),
             source.display()
         );
     }
-    binary
+    file
+}
+
+/// The one with the plugin that breaks on purpose linked in.
+pub fn faulty_binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_milvusdm-faulty"))
 }
 
 /// The sources of a binary, from the list that cargo keeps beside it.

@@ -6,16 +6,20 @@
 mod binary;
 mod outcome;
 mod outside;
+mod plugins;
 mod python;
 mod run;
 mod space;
+mod standing;
 
-pub use binary::{milvusdm_binary as binary_path, plugin_file, python, repository};
+pub use binary::{built, faulty_binary, milvusdm_binary as binary_path, python, repository};
 pub use outcome::Outcome;
 pub use outside::{Outside, outside_command, outside_projects, outside_target};
+pub use plugins::{SINS, compile_c, plugin_file, sins, with_plugins};
 pub use python::{read_h5, run_python};
-pub use run::milvusdm;
+pub use run::{Run, milvusdm, open_binary};
 pub use space::{Space, set_mode};
+pub use standing::Standing;
 
 use std::path::{Path, PathBuf};
 

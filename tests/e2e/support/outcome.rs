@@ -47,10 +47,6 @@ impl Outcome {
             Value::Null,
             "a signal ended it: {outcome}"
         );
-        assert!(
-            !outcome.stderr.contains("panicked at"),
-            "a panic is shown: {outcome}"
-        );
         outcome
     }
 

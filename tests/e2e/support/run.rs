@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use super::binary::milvusdm_binary;
-use super::{Outcome, Space};
+use super::{Outcome, Space, set_mode};
 
 /// No run of these tests takes a fraction of this, even on a busy machine.
 const DEFAULT_LIMIT_MS: u64 = 120_000;
@@ -61,6 +61,17 @@ impl Run<'_> {
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Outcome {
+        let outcome = self.run_with_panics();
+        assert!(
+            !outcome.stderr.contains("panicked at"),
+            "a panic is shown: {outcome}"
+        );
+        outcome
+    }
+
+    /// The same for one with a plugin whose panics are told by its own runtime.
+    #[track_caller]
+    pub fn run_with_panics(self) -> Outcome {
         let report = self.space.fresh("report.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_milvusdm-measure"));
         command.arg(&report).arg(self.limit_ms.to_string());
@@ -93,9 +104,15 @@ impl Run<'_> {
         for (name, _) in std::env::vars_os() {
             let is_ours = name.to_string_lossy().starts_with("MILVUSDM_");
             if is_ours
-                || ["LOGS_NUM", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"]
-                    .map(OsStr::new)
-                    .contains(&&*name)
+                || [
+                    "LOGS_NUM",
+                    "RUST_LOG",
+                    "NO_COLOR",
+                    "CLICOLOR_FORCE",
+                    "XDG_CONFIG_HOME",
+                ]
+                .map(OsStr::new)
+                .contains(&&*name)
             {
                 command.env_remove(name);
             }
@@ -115,4 +132,15 @@ impl Run<'_> {
             .collect::<Vec<_>>();
         words.join(" ")
     }
+}
+
+/// A copy of the binary that every user may run: the build folder may be closed to them.
+pub fn open_binary(space: &Space) -> PathBuf {
+    let from = milvusdm_binary();
+    let to = space.path("milvusdm");
+    if !to.exists() {
+        std::fs::copy(from, &to).expect("a copy of the binary");
+        set_mode(&to, 0o755);
+    }
+    to
 }

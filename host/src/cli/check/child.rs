@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::lines::{Line, Suite, Teller};
 use super::{CheckArgs, failed};
+use crate::cli::leave;
 use crate::cli::session::{Answer, Session};
 use crate::failure::{DONE, Failure};
 use crate::load::{self, Loaded, Trace};
@@ -22,6 +23,8 @@ pub(super) fn run(
     args: &CheckArgs,
     report: &Path,
 ) -> std::result::Result<Answer, Failure> {
+    // If the plugin ends this process, that is for the other one to tell.
+    leave::over();
     let cant_tell = |e: &io::Error| failed("report on the plugin", e);
     let mut teller = Teller::open(report).map_err(|e| cant_tell(&e))?;
     let mut told = Ok(());
@@ -50,9 +53,10 @@ pub(super) fn run(
         }
         Ok(())
     });
-    if let Err(error) = outcome {
-        tell(Line::Refused(error));
-    }
+    tell(match outcome {
+        Err(error) => Line::Refused(error),
+        Ok(()) => Line::Done,
+    });
     told.map_err(|e| cant_tell(&e))?;
     Ok(Answer {
         body: String::new(),
@@ -65,7 +69,7 @@ fn load(file: &Path, tell: &mut impl FnMut(Line)) -> Result<Loaded> {
         let mut trace = Trace::told_to(file, |step| tell(Line::Passed(step.clone())));
         load::examine_named(file, &mut trace)?
     };
-    tell(Line::Sha256(candidate.sha256.clone()));
+    tell(Line::Sha256(candidate.known.sha256.clone()));
     candidate.load(&mut Trace::told_to(file, |step| {
         tell(Line::Passed(step.clone()))
     }))

@@ -27,6 +27,8 @@ pub(super) enum Line {
     Suite(Suite),
     /// What refused the plugin.
     Refused(Error),
+    /// All that was asked for was tried.
+    Done,
 }
 
 /// The report of a behaviour suite.
@@ -77,6 +79,9 @@ pub(super) struct Told {
     pub under_way: Option<String>,
     pub suites: Vec<Suite>,
     pub refused: Option<Error>,
+    pub is_done: bool,
+    /// How much was told.
+    pub lines: usize,
 }
 
 impl Told {
@@ -85,6 +90,7 @@ impl Told {
         let text = std::fs::read(path).unwrap_or_default();
         let mut told = Self::default();
         for line in text.split(|byte| *byte == b'\n') {
+            told.lines += 1;
             match serde_json::from_slice(line) {
                 Ok(Line::Passed(step)) => told.steps.push(step),
                 Ok(Line::Sha256(sha256)) => told.sha256 = Some(sha256),
@@ -95,26 +101,25 @@ impl Told {
                     told.suites.push(suite);
                 }
                 Ok(Line::Refused(error)) => told.refused = Some(error),
+                Ok(Line::Done) => told.is_done = true,
                 Err(_) => {}
             }
         }
         told
     }
 
-    /// Whether loading is over, one way or the other.
-    pub fn is_loaded(&self) -> bool {
-        self.info.is_some() || self.refused.is_some()
-    }
-
     /// What was being done when no more was told.
     pub fn doing(&self) -> String {
+        if self.is_done || self.refused.is_some() {
+            return "its process was coming to its end".to_owned();
+        }
         if let Some(suite) = &self.under_way {
             return format!("its behaviour was tried (`{suite}`)");
         }
         match self.steps.last().map(|step| step.step.as_str()) {
             Some("dlopen") => "its door was entered".to_owned(),
             Some("door") => "it was asked what it is".to_owned(),
-            Some("info") => "it was leaving".to_owned(),
+            Some("info") => "its sample was looked into".to_owned(),
             Some("format") => "the system loaded it and ran its constructors".to_owned(),
             _ => "its file was looked at".to_owned(),
         }

@@ -22,8 +22,8 @@ use crate::failure::{ENDPOINT, Failure};
 use lines::Told;
 use verdict::{End, Verdict};
 
-/// How long loading may take; the suite has a limit of its own for each case.
-const LOADING: Duration = Duration::from_secs(30);
+/// How long nothing may be told; a suite has a limit of its own for each case.
+const QUIET: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Tries a plugin file.
@@ -36,7 +36,7 @@ pub(super) fn check(session: &Session, args: &CheckArgs) -> Result<Answer, Failu
     let mut child = command(report.path())
         .and_then(|mut command| command.spawn())
         .map_err(|e| failed("start a process for the plugin", &e))?;
-    let started = Instant::now();
+    let mut heard = (0, Instant::now());
     let end = loop {
         if let Some(status) = child
             .try_wait()
@@ -44,11 +44,15 @@ pub(super) fn check(session: &Session, args: &CheckArgs) -> Result<Answer, Failu
         {
             break End::Status(status);
         }
-        if started.elapsed() > LOADING && !Told::read(report.path()).is_loaded() {
+        let told = Told::read(report.path());
+        if told.lines != heard.0 || told.under_way.is_some() {
+            heard = (told.lines, Instant::now());
+        }
+        if heard.1.elapsed() > QUIET {
             // It may have ended just now; either way it is gone afterwards.
             let _ = child.kill();
             let _ = child.wait();
-            break End::Hangs(LOADING);
+            break End::Hangs(QUIET);
         }
         std::thread::sleep(INTERVAL);
     };

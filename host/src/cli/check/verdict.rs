@@ -79,6 +79,13 @@ impl Verdict {
                 );
                 ("crashes", Some(unfit(message, file)))
             }
+            End::Status(status) if !told.is_done => {
+                let message = format!(
+                    "the plugin ends the process that it runs in ({}) while {doing}",
+                    in_words(*status)
+                );
+                ("crashes", Some(unfit(message, file)))
+            }
             End::Status(_) if failed() > 0 => {
                 let message = format!("the plugin breaks its contract: {} cases failed", failed());
                 ("misbehaves", Some(unfit(message, file)))

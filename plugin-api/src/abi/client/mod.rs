@@ -134,6 +134,7 @@ impl PluginHandle {
         let options = to_json(options)?;
         // SAFETY: as in `info`; services live for ever, the options for the call.
         let raw = open(|out, error| unsafe { call(services, Str::new(&options), out, error) })?;
+        let close = ("source_close", close);
         Ok(SourceHandle(Arc::new(Handle::new(raw, close, self.table))))
     }
 
@@ -148,6 +149,7 @@ impl PluginHandle {
         let options = to_json(options)?;
         // SAFETY: as in `open_source`.
         let raw = open(|out, error| unsafe { call(services, Str::new(&options), out, error) })?;
+        let close = ("sink_close", close);
         Ok(SinkHandle(Arc::new(Handle::new(raw, close, self.table))))
     }
 }
@@ -156,28 +158,35 @@ impl PluginHandle {
 #[derive(Debug)]
 struct Handle {
     raw: *mut Opaque,
-    close: unsafe extern "C" fn(*mut Opaque) -> u32,
+    close: Close,
     table: Table,
 }
+
+/// The entry that frees an object, and its name.
+type Close = (&'static str, unsafe extern "C" fn(*mut Opaque) -> u32);
 
 // SAFETY: the contract of the table: handles may be used from any thread.
 unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Handle {
-    fn new(
-        raw: *mut Opaque,
-        close: unsafe extern "C" fn(*mut Opaque) -> u32,
-        table: Table,
-    ) -> Self {
+    fn new(raw: *mut Opaque, close: Close, table: Table) -> Self {
         Self { raw, close, table }
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        let (entry, close) = self.close;
         // SAFETY: made by the matching entry, closed once.
-        unsafe { (self.close)(self.raw) };
+        let status = unsafe { close(self.raw) };
+        if status != OK {
+            tracing::warn!(
+                entry,
+                status,
+                "A plugin failed to close what it had opened."
+            );
+        }
     }
 }
 

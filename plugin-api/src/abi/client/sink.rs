@@ -70,7 +70,7 @@ impl SinkHandle {
         let raw =
             open(|out, error| unsafe { call(self.0.raw, Str::new(&spec), &schema, out, error) })?;
         Ok(WriterHandle {
-            handle: Handle::new(raw, close, self.0.table),
+            handle: Handle::new(raw, ("writer_close", close), self.0.table),
             schema: target.schema.clone(),
             _sink: self.clone(),
         })

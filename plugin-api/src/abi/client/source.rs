@@ -42,9 +42,12 @@ impl SourceHandle {
             }
             let mut out = FfiSchema::empty();
             // SAFETY: as above.
-            call(|error| unsafe { schema(self.0.raw, Str::new(&doc.key), &mut out, error) })?;
-            // SAFETY: filled in by the plugin, checked by `import`.
-            let schema = unsafe { out.import() }.map_err(|e| e.with("dataset", &doc.key))?;
+            let found =
+                call(|error| unsafe { schema(self.0.raw, Str::new(&doc.key), &mut out, error) })
+                    // SAFETY: filled in by the plugin, checked by `import`.
+                    .and_then(|()| unsafe { out.import() });
+            let schema =
+                found.map_err(|e| e.with("dataset", &doc.key).with("entry", "source_schema"))?;
             datasets.push(Dataset {
                 key: doc.key,
                 schema,
@@ -98,7 +101,7 @@ impl SourceHandle {
             unsafe { call(self.0.raw, key, split, request, out, error) }
         })?;
         Ok(ReaderHandle {
-            handle: Handle::new(raw, close, self.0.table),
+            handle: Handle::new(raw, ("reader_close", close), self.0.table),
             _not_sync: PhantomData,
             schema: dataset.schema.clone(),
             _source: self.clone(),
@@ -131,7 +134,8 @@ impl ReaderHandle {
             return Ok(None);
         }
         // SAFETY: filled in by the plugin, checked by `import`.
-        unsafe { array.import(&self.schema) }.map(Some)
+        let batch = unsafe { array.import(&self.schema) };
+        batch.map(Some).map_err(|e| e.with("entry", "reader_next"))
     }
 
     /// What the reader did not give out; asked after the end.

@@ -7,65 +7,32 @@ use milvusdm_plugin_api::arrow::array::RecordBatch;
 use milvusdm_plugin_api::model::capabilities::{CountCapability, VectorCapability};
 use milvusdm_plugin_api::model::{Capabilities, Elem, Kind};
 use milvusdm_plugin_api::{
-    Error, ErrorKind, FinishAck, Rejected, Result, Services, Sink, TargetRequest, TargetState,
-    TargetWriter, WriteAck, WriteAt,
+    FinishAck, Rejected, Result, Services, Sink, TargetRequest, TargetState, TargetWriter,
+    WriteAck, WriteAt,
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
+
+use crate::breakdown::{self, Breakdown, Entry, Fault, Options};
 
 /// Each so many rows one is rejected.
 const REJECT_EACH: usize = 10;
 
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// Nothing.
-    #[default]
-    None,
-    /// Each tenth row is rejected, and said to be.
-    Rejects,
-    /// A row is acknowledged but not kept; counting at the end shows it.
-    DropsARow,
-    /// A row is neither acknowledged nor rejected.
-    ForgetsARow,
-    /// More rows are acknowledged than were given.
-    AcknowledgesTooMuch,
-    /// Writing fails.
-    Fails,
-    /// Writing panics.
-    Panics,
-    /// Writing never comes back, whatever the host asks.
-    Hangs,
-    /// The target can't be published.
-    FailsToFinish,
-}
-
-/// Options of the faulty sink.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SinkOptions {
-    /// What goes wrong: `panics`.
-    #[serde(default)]
-    pub fault: Fault,
-}
-
 /// A sink that breaks on purpose. It takes `Int64` ids only.
 #[derive(Debug)]
 pub struct FaultySink {
-    fault: Fault,
+    breakdown: Breakdown,
 }
 
 impl Sink for FaultySink {
-    type Options = SinkOptions;
+    type Options = Options;
 
-    fn open(options: SinkOptions, _: Services) -> Result<Self> {
-        Ok(Self {
-            fault: options.fault,
-        })
+    fn open(options: Options, services: Services) -> Result<Self> {
+        let breakdown = Breakdown::new(&options, Entry::Write, services);
+        breakdown.strike(Entry::Open)?;
+        Ok(Self { breakdown })
     }
 
     fn capabilities(&self) -> Result<Capabilities> {
+        self.breakdown.strike(Entry::Capabilities)?;
         Ok(Capabilities {
             id_types: vec!["Int64".to_owned()],
             id_policy: vec!["given".to_owned()],
@@ -78,6 +45,7 @@ impl Sink for FaultySink {
     }
 
     fn check(&self, targets: &[TargetRequest]) -> Result<Vec<TargetState>> {
+        self.breakdown.strike(Entry::Check)?;
         let state = |target: &TargetRequest| TargetState {
             location: format!("faulty:{}", target.spec.full_name()),
             ..TargetState::default()
@@ -86,24 +54,34 @@ impl Sink for FaultySink {
     }
 
     fn prepare(&self, _: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
+        self.breakdown.strike(Entry::Prepare)?;
         Ok(Box::new(FaultyWriter {
-            fault: self.fault,
+            breakdown: self.breakdown.clone(),
             kept: AtomicU64::new(0),
         }))
     }
 }
 
+impl Drop for FaultySink {
+    fn drop(&mut self) {
+        self.breakdown.strike_without_result(Entry::Close);
+    }
+}
+
 struct FaultyWriter {
-    fault: Fault,
+    breakdown: Breakdown,
     kept: AtomicU64,
 }
 
 impl TargetWriter for FaultyWriter {
     fn write(&self, _: WriteAt, batch: RecordBatch) -> Result<WriteAck> {
+        self.breakdown.strike(Entry::Write)?;
+        if self.breakdown.at == Entry::Abort {
+            return Err(breakdown::failure(Entry::Write));
+        }
         let rows = batch.num_rows();
         let mut ack = WriteAck::all(rows);
-        match self.fault {
-            Fault::None | Fault::DropsARow | Fault::FailsToFinish => {}
+        match self.breakdown.fault {
             Fault::Rejects => {
                 let rejected = (0..rows).step_by(REJECT_EACH).map(|row| Rejected {
                     row: row as u64,
@@ -115,15 +93,7 @@ impl TargetWriter for FaultyWriter {
             }
             Fault::ForgetsARow => ack.written -= 1,
             Fault::AcknowledgesTooMuch => ack.written += 1,
-            Fault::Fails => {
-                return Err(
-                    Error::new(ErrorKind::Io, "can't write the rows").with("target", "faulty")
-                );
-            }
-            Fault::Panics => panic!("on purpose"),
-            Fault::Hangs => loop {
-                std::thread::sleep(std::time::Duration::from_secs(3600));
-            },
+            _ => {}
         }
         self.kept.fetch_add(ack.written, Ordering::Relaxed);
         Ok(ack)
@@ -134,12 +104,8 @@ impl TargetWriter for FaultyWriter {
     }
 
     fn finish(&self) -> Result<FinishAck> {
-        if self.fault == Fault::FailsToFinish {
-            return Err(
-                Error::new(ErrorKind::Io, "can't publish the target").with("target", "faulty")
-            );
-        }
-        let lost = u64::from(self.fault == Fault::DropsARow);
+        self.breakdown.strike(Entry::Finish)?;
+        let lost = u64::from(self.breakdown.fault == Fault::DropsARow);
         let rows = self.kept.load(Ordering::Relaxed).saturating_sub(lost);
         Ok(FinishAck {
             rows_added: Some(rows),
@@ -150,6 +116,12 @@ impl TargetWriter for FaultyWriter {
     }
 
     fn abort(&self) -> Result<()> {
-        Ok(())
+        self.breakdown.strike(Entry::Abort)
+    }
+}
+
+impl Drop for FaultyWriter {
+    fn drop(&mut self) {
+        self.breakdown.strike_without_result(Entry::CloseWriter);
     }
 }

@@ -6,18 +6,7 @@
 //! its defaults from `MILVUSDM_FAULTY_DEFAULTS`.
 #![forbid(unsafe_code)]
 
-mod sink;
-mod source;
-
-const FAULTY: &str = "faulty";
-
-milvusdm_plugin_api::export_plugin! {
-    name: FAULTY,
-    summary: "breaks on purpose, for tests",
-    docs: "# faulty\n\nBreaks as the option `fault` says.\n",
-    source: source::FaultySource,
-    sink: sink::FaultySink,
-}
+use milvusdm_plugin_faulty as _;
 
 fn main() -> std::process::ExitCode {
     milvusdm::App::new("milvusdm-faulty", env!("CARGO_PKG_VERSION"))

@@ -5,6 +5,8 @@
 //! with SIGBUS. So everything that it will look at is checked to be there first. Facts about the
 //! format: System V ABI, ELF-64.
 
+mod dynamic;
+
 use std::fmt;
 use std::fs::File;
 
@@ -12,9 +14,7 @@ use milvusdm_plugin_api::abi::doors;
 use milvusdm_plugin_api::abi::note::{self, NoteDoc};
 use milvusdm_plugin_api::{Error, ErrorKind, PanicStrategy, Result};
 use object::elf;
-use object::read::elf::{
-    Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _,
-};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::{Endianness, ReadCache, ReadRef as _};
 
 type Header = elf::FileHeader64<Endianness>;
@@ -95,8 +95,8 @@ pub(super) fn preflight(file: &File, bytes: u64) -> Result<Facts> {
     let library = Library::open(&cache, bytes)?;
     library.check_segments()?;
     let sections = library.sections()?;
-    library.check_search_paths(&sections)?;
-    let symbols = library.doors(&sections)?;
+    dynamic::check_libraries(&library, &sections)?;
+    let symbols = dynamic::doors(&library, &sections)?;
     if !(symbols.root_module || symbols.plain) {
         return Err(Error::new(
             ErrorKind::Plugin,
@@ -231,65 +231,6 @@ impl<'a> Library<'a> {
         Ok(sections)
     }
 
-    /// A library is loaded from a private copy: what it looks for beside itself is not there,
-    /// and what it looks for in the working directory is nobody's to run.
-    fn check_search_paths(&self, sections: &Sections<'a>) -> Result<()> {
-        let Some((dynamic, strings)) = sections.dynamic(self.endian, self.data).map_err(damaged)?
-        else {
-            return Err(damaged("it has no dynamic section"));
-        };
-        let strings = sections
-            .strings(self.endian, self.data, strings)
-            .map_err(damaged)?;
-        for entry in dynamic {
-            let tag = entry.d_tag(self.endian);
-            let paths = match tag {
-                elf::DT_RPATH | elf::DT_RUNPATH => true,
-                elf::DT_NEEDED => false,
-                _ => continue,
-            };
-            let text = u32::try_from(entry.d_val(self.endian))
-                .ok()
-                .and_then(|offset| strings.get(offset).ok())
-                .ok_or_else(|| damaged("a name in its dynamic section is not there"))?;
-            let text = String::from_utf8_lossy(text);
-            let is_good = match paths {
-                true => text.split(':').all(|path| path.starts_with('/')),
-                false => !text.contains('/') || text.starts_with('/'),
-            };
-            if !is_good {
-                let message = format!(
-                    "the library looks for others in `{text}`, relative to itself or to the working directory"
-                );
-                return Err(Error::new(ErrorKind::Unsupported, message)
-                    .help("link them statically, or name absolute folders"));
-            }
-        }
-        Ok(())
-    }
-
-    fn doors(&self, sections: &Sections<'a>) -> Result<Facts> {
-        let symbols = sections
-            .symbols(self.endian, self.data, elf::SHT_DYNSYM)
-            .map_err(damaged)?;
-        let mut facts = Facts {
-            note: None,
-            root_module: false,
-            plain: false,
-        };
-        for symbol in symbols.iter() {
-            if symbol.is_undefined(self.endian) {
-                continue;
-            }
-            let name = symbol
-                .name(self.endian, symbols.strings())
-                .unwrap_or_default();
-            facts.root_module |= name == doors::ROOT_MODULE.as_bytes();
-            facts.plain |= name == doors::PLAIN.as_bytes();
-        }
-        Ok(facts)
-    }
-
     fn note(&self) -> Result<Option<NoteDoc>> {
         for segment in self.segments {
             if segment.p_filesz(self.endian) > MAX_NOTE {
@@ -342,3 +283,6 @@ fn damaged(cause: impl fmt::Display) -> Error {
         .caused_by(cause)
         .help("copy or build it again")
 }
+
+#[cfg(test)]
+mod tests;
