@@ -171,7 +171,7 @@ pub(super) const PLUGINS_NEW: &str = "\
 Examples:
   milvusdm plugins new acme
   milvusdm plugins new acme --lang c --dir /src
-  milvusdm plugins new acme --api /src/milvusdm/plugin-api";
+  milvusdm plugins new acme --api ../plugin-api";
 
 pub(super) const SCHEMA_ABOUT: &str = "\
 Prints the JSON Schema of task files, with the options of every plugin. Editors complete and \
