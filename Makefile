@@ -48,6 +48,10 @@ fmt:
 lint: setup-build
 	cargo fmt --all -- --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	for example in plugins/vecs vendor-build; do \
+		(cd "examples/$$example" && cargo fmt --all --check && \
+		CARGO_TARGET_DIR="$(BUILD)/outside" cargo clippy --release --locked --all-targets -- -D warnings); \
+	done
 
 # Licences, bans and sources; `cargo install cargo-deny` once. Advisories need the network.
 deny:

@@ -10,7 +10,7 @@ use milvusdm_plugin_api::arrow::array::cast::AsArray;
 use milvusdm_plugin_api::arrow::array::types::{
     Float32Type, Float64Type, Int32Type, Int64Type, UInt8Type,
 };
-use milvusdm_plugin_api::arrow::array::{Array, RecordBatch};
+use milvusdm_plugin_api::arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
 fn one_batch(options: &Value) -> RecordBatch {
