@@ -132,8 +132,6 @@ fn a_new_plugin_in_c_builds_passes_its_tests_and_runs() {
 fn the_example_in_rust_passes_its_tests_and_carries_each_format_when_it_is_loaded() {
     let folder = repository().join("examples/plugins/vecs");
     let vecs = Outside::at(folder.clone());
-    vecs.cargo(&["fmt", "--all", "--check"]);
-    vecs.cargo(&["build", "--release", "--offline", "--locked"]);
     let file = vecs.build("vecs");
     vecs.cargo(&["test", "--release", "--offline", "--locked"]);
 

@@ -6,11 +6,11 @@ mod common;
 
 use common::{Place, data, file_of, open, read, request};
 use milvusdm_plugin_api::ErrorKind;
+use milvusdm_plugin_api::arrow::array::RecordBatch;
 use milvusdm_plugin_api::arrow::array::cast::AsArray;
 use milvusdm_plugin_api::arrow::array::types::{
     Float32Type, Float64Type, Int32Type, Int64Type, UInt8Type,
 };
-use milvusdm_plugin_api::arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
 fn one_batch(options: &Value) -> RecordBatch {
