@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use milvusdm_plugin_api::abi::PluginHandle;
-use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result, is_plugin_name};
 
 use crate::load::{FOUND, Loaded, Loader, Search};
 use crate::plugin_options::PluginOptions;
@@ -125,7 +125,7 @@ impl Registry {
     /// Looks for a plugin file; `linked` serves where there is none.
     fn find(&self, name: &str, linked: Option<&Arc<Entry>>) -> Result<Arc<Entry>> {
         let mut search = match &self.loader {
-            Some(loader) if is_name(name) => loader.find(name),
+            Some(loader) if is_plugin_name(name) => loader.find(name),
             _ => Search::default(),
         };
         match (search.loaded.take(), linked) {
@@ -138,7 +138,12 @@ impl Registry {
                 tracing::info!(%file, sha256 = found.sha256, version = found.info.version, "Loaded the plugin `{name}`.");
                 Ok(Arc::new(Entry::from(found)))
             }
-            (None, Some(linked)) if search.refused.is_empty() => Ok(Arc::clone(linked)),
+            (None, Some(linked)) if search.refused.is_empty() => {
+                tracing::info!(
+                    "There is no file of the plugin `{name}`: the one that is linked in is used."
+                );
+                Ok(Arc::clone(linked))
+            }
             (None, _) => Err(self.missing(name, &search)),
         }
     }
@@ -207,14 +212,6 @@ impl Registry {
     pub fn loader(&self) -> Option<&Loader> {
         self.loader.as_ref()
     }
-}
-
-/// Whether a file could be named after it: nothing that leads to another folder.
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// An error in one line, without its advice.

@@ -181,17 +181,26 @@ pub(super) enum PluginsCommand {
     Check(CheckArgs),
     /// Trust a plugin file from now on, as it is now; runs none of it
     #[command(long_about = help::PLUGINS_TRUST_ABOUT, after_long_help = help::PLUGINS_TRUST)]
-    Trust {
-        /// The file
-        #[arg(value_name = "FILE.so")]
-        file: PathBuf,
-        /// Trust it no longer
-        #[arg(long)]
-        remove: bool,
-    },
+    Trust(TrustArgs),
     /// Write the project of a new plugin, which builds and passes its tests at once
     #[command(long_about = help::PLUGINS_NEW_ABOUT, after_long_help = help::PLUGINS_NEW)]
     New(NewArgs),
+}
+
+/// What `plugins trust` trusts.
+#[derive(Debug, Args)]
+pub(super) struct TrustArgs {
+    /// The file
+    #[arg(value_name = "FILE.so")]
+    pub file: PathBuf,
+
+    /// Refuse unless this is the SHA-256 of its content, as `plugins check` shows it
+    #[arg(long, value_name = "HEX")]
+    pub sha256: Option<String>,
+
+    /// Trust it no longer
+    #[arg(long, conflicts_with = "sha256")]
+    pub remove: bool,
 }
 
 /// What `plugins check` tries.
@@ -229,10 +238,6 @@ pub(super) struct CheckArgs {
     /// The sink keeps nothing, so that no target is ever there
     #[arg(long, requires = "sink", conflicts_with = "read_back")]
     pub keeps_nothing: bool,
-
-    /// Where the process that runs the plugin reports to
-    #[arg(long, hide = true, value_name = "FILE")]
-    pub report_to: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -92,7 +92,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
             PluginsCommand::List => plugins::list(session),
             PluginsCommand::Show { name } => plugins::show(session, name),
             PluginsCommand::Check(args) => check::check(session, args),
-            PluginsCommand::Trust { file, remove } => plugins::trust(session, file, *remove),
+            PluginsCommand::Trust(args) => plugins::trust(session, args),
             PluginsCommand::New(args) => new::new(session, args),
         },
         Command::Schema => plugins::schema(session),

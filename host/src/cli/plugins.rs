@@ -7,10 +7,11 @@ use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::args::TrustArgs;
 use super::render;
 use super::session::{Answer, Session};
 use crate::failure::{DONE, Failure};
-use crate::load::{self, Listed, Loader, Pin, Pins, Trace};
+use crate::load::{self, Known, Listed, Loader, Pin, Pins, Trace};
 use crate::report::VERSION;
 use crate::task;
 
@@ -143,17 +144,19 @@ pub(super) fn show(session: &Session, name: &str) -> Result<Answer, Failure> {
 }
 
 /// Trusts a plugin file, or does so no longer.
-pub(super) fn trust(session: &Session, file: &Path, remove: bool) -> Result<Answer, Failure> {
-    let mut pins = Pins::read().map_err(Failure::task)?;
-    let (trusted, removed) = match remove {
-        false => {
-            let candidate =
-                load::examine_for_trust(file, &mut Trace::new(file)).map_err(Failure::task)?;
-            (vec![pins.add(&candidate.known)], Vec::new())
-        }
-        true => (Vec::new(), forget(&mut pins, file).map_err(Failure::task)?),
+pub(super) fn trust(session: &Session, args: &TrustArgs) -> Result<Answer, Failure> {
+    let file = args.file.as_path();
+    let ((trusted, removed), list) = if args.remove {
+        let changed = Pins::change(|pins| Ok((Vec::new(), forget(pins, file)?)));
+        changed.map_err(Failure::task)?
+    } else {
+        let candidate =
+            load::examine_for_trust(file, &mut Trace::new(file)).map_err(Failure::task)?;
+        let known = candidate.known;
+        expect_content(&known, args.sha256.as_deref()).map_err(Failure::task)?;
+        let changed = Pins::change(|pins| Ok((vec![pins.add(&known)], Vec::new())));
+        changed.map_err(Failure::task)?
     };
-    let list = pins.write().map_err(Failure::endpoint)?;
     let document = TrustDocument {
         version: VERSION,
         trusted,
@@ -164,6 +167,19 @@ pub(super) fn trust(session: &Session, file: &Path, remove: bool) -> Result<Answ
     session.answer(&document, DONE, |document| {
         render::trust(&document.trusted, &document.removed, &document.list)
     })
+}
+
+/// That the file is still what was looked at.
+fn expect_content(known: &Known, sha256: Option<&str>) -> Result<()> {
+    match sha256 {
+        Some(wanted) if !wanted.eq_ignore_ascii_case(&known.sha256) => {
+            let message = format!("found sha256 {}, wanted {wanted}", known.sha256);
+            Err(Error::new(ErrorKind::Denied, message)
+                .with("file", known.path.display())
+                .help("the file is not the one that was looked at; look at it again"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A file may be gone or changed by the time it is trusted no longer.

@@ -33,7 +33,7 @@ pub(super) enum Consent {
 }
 
 /// A path as it is typed in a shell.
-pub(super) fn typed(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
@@ -75,6 +75,14 @@ pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Resu
         file,
         path: resolved,
     })
+}
+
+/// Checks a folder from which a library brings in others; of one that is not there, the folder
+/// in which it could be made.
+pub(super) fn check_search(folder: &Path, consent: Consent) -> Result<()> {
+    let existing = folder.ancestors().find(|folder| folder.exists());
+    let inside = existing.unwrap_or(Path::new("/")).join("library");
+    Rules::of(consent).check_folders(&inside)
 }
 
 /// A path and, while it is a link, what it leads to.
@@ -160,7 +168,7 @@ impl Rules {
     }
 
     fn refused(self, what: &str, why: &str, change: &str, path: &Path) -> Error {
-        let mut help = format!("`chmod {change} {}` takes that away", typed(path));
+        let mut help = format!("`chmod {change} {}` takes that away", quoted(path));
         if change == "g-w" {
             help += "; `--allow-plugin` and the file take it as it is, for one run";
         }

@@ -37,7 +37,7 @@ pub(super) fn enter(
         let text = causes(&e).replace(shown.as_ref(), "the library");
         Error::new(ErrorKind::Plugin, "the system can't load the library")
             .caused_by(text)
-            .help("a library that it needs may be missing: `ldd FILE` shows which")
+            .help("a library that it needs may be missing: `readelf -d` lists them")
     })?;
     // Never closed; see the head of this file.
     let library = std::mem::ManuallyDrop::new(library);

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::abi::PluginHandle;
 use milvusdm_plugin_api::abi::note::NoteDoc;
-use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result, is_plugin_name};
 
 use access::Consent;
 use copy::PrivateCopy;
@@ -161,27 +161,29 @@ impl Loader {
 
     /// Tries the files that are named for this run.
     fn find_allowed(&self, name: &str, search: &mut Search) {
-        let mut found = "none of that name";
         for path in &self.allowed {
             let trace = &mut Trace::new(path);
             let candidate = examine(path, Consent::Named, trace);
             // A file of another name is for another plugin; one that can't be looked at may be
             // the one that is meant.
-            if candidate
+            let other = candidate
                 .as_ref()
-                .is_ok_and(|found| found.known.name != name)
-            {
+                .ok()
+                .map(|found| found.known.name.clone());
+            let found = match other.filter(|other| other != name) {
+                Some(other) => format!("holds the plugin `{other}`"),
+                None => FOUND.to_owned(),
+            };
+            let is_meant = found == FOUND;
+            let place = format!("{} (--allow-plugin)", path.display());
+            search.searched.push((place, found));
+            if !is_meant {
                 continue;
             }
-            found = FOUND;
             search.take(path, candidate, name, &Ok(Pins::none()), trace);
             if search.loaded.is_some() {
                 break;
             }
-        }
-        if !self.allowed.is_empty() {
-            let place = "--allow-plugin".to_owned();
-            search.searched.push((place, found.to_owned()));
         }
     }
 
@@ -251,13 +253,18 @@ pub fn examine_for_trust(path: &Path, trace: &mut Trace<'_>) -> Result<Candidate
 /// Checks a file up to the point where its code would run.
 fn examine(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Candidate> {
     let checked = access::open(path, consent, trace)?;
+    let at = |error: Error| error.with("file", checked.path.display());
+    // Anything may be found in a folder: only what could be a library is copied.
+    elf::expect_library(&checked.file).map_err(at)?;
     let copy = PrivateCopy::of(&checked.file, &checked.path)?;
     trace.pass(
         "content",
         format!("{} bytes, sha256 {}", copy.bytes(), copy.sha256()),
     );
-    let facts = elf::preflight(copy.file(), copy.bytes())
-        .map_err(|e| e.with("file", checked.path.display()))?;
+    let facts = elf::preflight(copy.file(), copy.bytes()).map_err(at)?;
+    for folder in &facts.folders {
+        access::check_search(folder, consent).map_err(at)?;
+    }
     trace.pass("format", facts.to_string());
     let name = plugin_name(&checked.path, facts.note.as_ref())?;
     Ok(Candidate {
@@ -287,7 +294,16 @@ fn speechless(error: Error) -> Error {
 /// What a file says it is: by its note, else by its name.
 fn plugin_name(path: &Path, note: Option<&NoteDoc>) -> Result<String> {
     if let Some(note) = note {
-        return Ok(note.name.clone());
+        if is_plugin_name(&note.name) {
+            return Ok(note.name.clone());
+        }
+        let message = format!(
+            "the plugin's note calls it {:?}, which is no name",
+            note.name
+        );
+        return Err(Error::new(ErrorKind::Plugin, message)
+            .with("file", path.display())
+            .help("a name is 1 to 64 lower-case letters, digits and `_`, a letter first"));
     }
     places::name_of(path).ok_or_else(|| {
         Error::new(
@@ -331,13 +347,13 @@ impl Candidate {
     }
 
     fn untrusted(&self, pins: &Pins) -> Error {
-        let path = self.known.path.display().to_string();
+        let path = access::quoted(&self.known.path);
         let message = match pins.was_trusted(&self.known.path) {
             true => "the file was trusted, but it has changed since",
             false => "the file is not trusted",
         };
         Error::new(ErrorKind::Denied, message)
-            .with("file", &path)
+            .with("file", self.known.path.display())
             .help(format!(
                 "look at it with {}; then {}, or `--allow-plugin {path}` for one run",
                 typed(&format!("plugins check {path}")),

@@ -3,13 +3,15 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
 use super::Known;
+use super::access::quoted;
 
 const FILE: &str = "milvusdm/trusted_plugins.json";
 const VERSION: u32 = 1;
@@ -46,7 +48,9 @@ impl Pins {
         let Some(path) = path() else {
             return Ok(Self::none());
         };
-        match File::open(&path) {
+        // Opening a pipe would wait for whoever writes to it.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        match File::options().read(true).custom_flags(flags).open(&path) {
             Ok(file) => Self::from(file, &path),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::none()),
             Err(e) => Err(failed("read", &path, &e)),
@@ -63,15 +67,19 @@ impl Pins {
 
     fn from(file: File, path: &Path) -> Result<Self> {
         let metadata = file.metadata().map_err(|e| failed("read", path, &e))?;
+        if !metadata.is_file() || metadata.len() > MAX_BYTES {
+            let most = MAX_BYTES >> 20;
+            let message = format!("the list of trusted plugins is no file of up to {most} MiB");
+            return Err(Error::new(ErrorKind::Config, message)
+                .with("file", path.display())
+                .help("look what stands there"));
+        }
         let is_ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
         if !is_ours || metadata.mode() & 0o022 != 0 {
             let message = "the list of trusted plugins may have been written by others";
             return Err(Error::new(ErrorKind::Denied, message)
                 .with("file", path.display())
-                .help(format!(
-                    "look into it, then `chmod go-w {}`",
-                    path.display()
-                )));
+                .help(format!("look into it, then `chmod go-w {}`", quoted(path))));
         }
         let mut text = String::new();
         file.take(MAX_BYTES)
@@ -128,11 +136,11 @@ impl Pins {
         out
     }
 
-    /// Writes the list, as a whole.
+    /// Changes the list of this user, while nobody else does; gives where it stands.
     ///
     /// # Errors
-    /// Where there is no folder for it, or it can't be written.
-    pub fn write(&self) -> Result<PathBuf> {
+    /// As [`read`](Self::read); where there is no folder for it, or it can't be written.
+    pub fn change<T>(change: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, PathBuf)> {
         let path = path().ok_or_else(|| {
             Error::new(
                 ErrorKind::Config,
@@ -140,17 +148,29 @@ impl Pins {
             )
             .help("set HOME or XDG_CONFIG_HOME")
         })?;
+        // What it is a link to is what is replaced.
+        let path = path.canonicalize().unwrap_or(path);
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let written = std::fs::create_dir_all(folder).and_then(|()| {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            Ok(())
+        let lock = std::fs::create_dir_all(folder).and_then(|()| {
+            let folder = File::open(folder)?;
+            rustix::fs::flock(&folder, FlockOperation::LockExclusive)?;
+            Ok(folder)
         });
-        written.map_err(|e| failed("write", &path, &e))?;
-        Ok(path)
+        let _lock = lock.map_err(|e| failed("change", &path, &e))?;
+        let mut pins = Self::read()?;
+        let changed = change(&mut pins)?;
+        pins.write(folder, &path)
+            .map_err(|e| failed("write", &path, &e))?;
+        Ok((changed, path))
+    }
+
+    fn write(&self, folder: &Path, path: &Path) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
     }
 }
 

@@ -69,7 +69,7 @@ pub fn load(library: &Path) -> PluginHandle {
     let mut trace = Trace::new(library);
     let candidate = examine_named(library, &mut trace).expect("a library");
     assert!(
-        candidate.facts.plain && !candidate.facts.root_module,
+        candidate.known.facts.plain && !candidate.known.facts.root_module,
         "{}",
         candidate.facts
     );

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use milvusdm_plugin_api::testkit::{self, SinkSuite, SourceSuite};
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result, Services, TargetSpec};
+use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::lines::{Line, Suite, Teller};
@@ -25,12 +26,14 @@ pub(super) fn run(
 ) -> std::result::Result<Answer, Failure> {
     // If the plugin ends this process, that is for the other one to tell.
     leave::over();
+    // It must not outlive whoever waits for its report. Without that it would only linger.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let cant_tell = |e: &io::Error| failed("report on the plugin", e);
     let mut teller = Teller::open(report).map_err(|e| cant_tell(&e))?;
     let mut told = Ok(());
     let mut tell = |line: Line| {
         if told.is_ok() {
-            told = teller.tell(&line);
+            told = teller.tell(&masked(session, line));
         }
     };
     let outcome = load(&args.file, &mut tell).and_then(|loaded| {
@@ -39,6 +42,7 @@ pub(super) fn run(
         let samples = Samples {
             loaded: &loaded,
             registry,
+            session,
         };
         if let Some(source) = &args.source {
             let suite = samples.source(args, source)?;
@@ -64,6 +68,20 @@ pub(super) fn run(
     })
 }
 
+/// A line without the secrets that samples brought along.
+fn masked(session: &Session, line: Line) -> Line {
+    match line {
+        Line::Refused(error) => Line::Refused(session.control.mask_error(error)),
+        Line::Suite(mut suite) => {
+            for case in &mut suite.cases {
+                case.why = case.why.as_deref().map(|why| session.control.mask(why));
+            }
+            Line::Suite(suite)
+        }
+        other => other,
+    }
+}
+
 fn load(file: &Path, tell: &mut impl FnMut(Line)) -> Result<Loaded> {
     let candidate = {
         let mut trace = Trace::told_to(file, |step| tell(Line::Passed(step.clone())));
@@ -86,6 +104,7 @@ fn in_lines(report: &testkit::Report) -> Result<Suite> {
 struct Samples<'a> {
     loaded: &'a Loaded,
     registry: Registry,
+    session: &'a Session,
 }
 
 impl Samples<'_> {
@@ -104,6 +123,8 @@ impl Samples<'_> {
         // What a program stands in with says nothing of a plugin.
         let defaults = Defaults::default();
         let endpoint = Endpoint::parse(argument, side, &|name| self.lookup(name), &defaults)?;
+        let info = self.lookup(&endpoint.plugin.plugin)?;
+        self.session.hide(&endpoint.plugin.secrets(side, &info));
         Ok(endpoint.plugin)
     }
 
@@ -130,7 +151,7 @@ impl Samples<'_> {
             .open_source(&options, Services::detached());
         match opened.and_then(|source| source.datasets()) {
             Ok(_) => Ok(()),
-            Err(error) => Err(error.with_first("sample", sample)),
+            Err(error) => Err(error.with_first("sample", "that of --source")),
         }
     }
 

@@ -164,7 +164,11 @@ impl Verdict {
             let _ = writeln!(
                 next,
                 "It is not trusted yet: {}.",
-                typed(&format!("plugins trust {}", text::line(&self.file)))
+                typed(&format!(
+                    "plugins trust {} --sha256 {}",
+                    text::line(&shell_words::quote(&self.file)),
+                    self.sha256.as_deref().unwrap_or_default()
+                ))
             );
         }
         next

@@ -9,20 +9,22 @@ mod dynamic;
 
 use std::fmt;
 use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 
 use milvusdm_plugin_api::abi::doors;
 use milvusdm_plugin_api::abi::note::{self, NoteDoc};
 use milvusdm_plugin_api::{Error, ErrorKind, PanicStrategy, Result};
 use object::elf;
-use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
+use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{Endianness, ReadCache, ReadRef as _};
+
+use dynamic::Dynamic;
 
 type Header = elf::FileHeader64<Endianness>;
 
 /// Segments that a library has at most; real ones have about ten.
 const MAX_SEGMENTS: usize = 128;
-/// Largest part of the file that is read at once: symbols, strings, notes.
-const MAX_PART: u64 = 64 << 20;
 /// Largest note.
 const MAX_NOTE: u64 = 64 << 10;
 
@@ -40,6 +42,8 @@ pub struct Facts {
     pub root_module: bool,
     /// Whether it has the door for C.
     pub plain: bool,
+    /// Folders of its own in which it looks for other libraries, absolute.
+    pub folders: Vec<PathBuf>,
 }
 
 impl fmt::Display for Facts {
@@ -94,9 +98,10 @@ pub(super) fn preflight(file: &File, bytes: u64) -> Result<Facts> {
     let cache = ReadCache::new(file);
     let library = Library::open(&cache, bytes)?;
     library.check_segments()?;
-    let sections = library.sections()?;
-    dynamic::check_libraries(&library, &sections)?;
-    let symbols = dynamic::doors(&library, &sections)?;
+    library.check_sections()?;
+    let dynamic = Dynamic::of(&library)?;
+    let folders = dynamic.folders()?;
+    let symbols = dynamic.doors()?;
     if !(symbols.root_module || symbols.plain) {
         return Err(Error::new(
             ErrorKind::Plugin,
@@ -108,13 +113,24 @@ pub(super) fn preflight(file: &File, bytes: u64) -> Result<Facts> {
         .help("in Rust `export_doors!` makes them, in C the function is yours to write"));
     }
     Ok(Facts {
+        folders,
         note: library.note()?,
         ..symbols
     })
 }
 
+/// That a file begins as a library does, before more of it is looked at.
+pub(super) fn expect_library(file: &File) -> Result<()> {
+    let mut start = [0; 20];
+    let read = file.read_at(&mut start, 0);
+    let read = read.map_err(|e| Error::io("read the plugin file", &e))?;
+    match start.get(..read).unwrap_or_default() {
+        start if start.starts_with(&elf::ELFMAG) => Ok(()),
+        start => Err(no_library(start)),
+    }
+}
+
 type Cache<'a> = &'a ReadCache<&'a File>;
-type Sections<'a> = object::read::elf::SectionTable<'a, Header, Cache<'a>>;
 
 struct Library<'a> {
     data: Cache<'a>,
@@ -204,31 +220,15 @@ impl<'a> Library<'a> {
         }
     }
 
-    fn sections(&self) -> Result<Sections<'a>> {
+    /// The loader does not read it, but a file that has lost it was cut off.
+    fn check_sections(&self) -> Result<()> {
         let table = self.header.e_shoff(self.endian);
-        let length = u64::from(self.header.e_shnum(self.endian))
-            * u64::from(self.header.e_shentsize(self.endian));
-        self.reaches(format_args!("its table of sections"), table, length)?;
-        let sections = self
-            .header
-            .sections(self.endian, self.data)
-            .map_err(damaged)?;
-        for (i, section) in sections.enumerate() {
-            if let Some((offset, length)) = section.file_range(self.endian) {
-                self.reaches(format_args!("section {}", i.0), offset, length)?;
-                let is_read = matches!(
-                    section.sh_type(self.endian),
-                    elf::SHT_DYNSYM | elf::SHT_DYNAMIC | elf::SHT_STRTAB
-                );
-                if is_read
-                    && section.sh_flags(self.endian) & u64::from(elf::SHF_ALLOC) != 0
-                    && length > MAX_PART
-                {
-                    return Err(damaged(format!("section {} has {length} bytes", i.0)));
-                }
-            }
+        let count = self.header.e_shnum(self.endian).max(1);
+        let length = u64::from(count) * u64::from(self.header.e_shentsize(self.endian));
+        match table {
+            0 => Ok(()),
+            _ => self.reaches(format_args!("its table of sections"), table, length),
         }
-        Ok(sections)
     }
 
     fn note(&self) -> Result<Option<NoteDoc>> {
@@ -245,7 +245,8 @@ impl<'a> Library<'a> {
                 }
                 let text = found.desc().trim_ascii_end();
                 let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-                return serde_json::from_slice(text).map(Some).map_err(|e| {
+                let note: Result<NoteDoc, _> = serde_json::from_slice(text);
+                return note.map(Some).map_err(|e| {
                     Error::new(
                         ErrorKind::Plugin,
                         "the plugin's note is not the JSON that was expected",
