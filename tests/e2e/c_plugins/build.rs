@@ -71,7 +71,7 @@ pub fn load(library: &Path) -> PluginHandle {
     assert!(
         candidate.known.facts.plain && !candidate.known.facts.root_module,
         "{}",
-        candidate.facts
+        candidate.known.facts
     );
     candidate.load(&mut trace).expect("a plugin").handle
 }
