@@ -91,7 +91,7 @@ fn a_file_that_is_named_for_a_run_is_taken_for_that_run_only() {
     let outcome = milvusdm(&space, &args).run().exits(2);
     outcome.says(&[
         "there is no plugin `saints`",
-        "--allow-plugin: none of that name",
+        "(--allow-plugin): holds the plugin `sins`",
     ]);
 }
 

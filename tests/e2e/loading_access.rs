@@ -229,7 +229,11 @@ fn libraries_that_look_for_others_beside_themselves_are_refused() {
     let link = ["-Wl,--no-as-needed", &text(space.path("libgone.so"))];
     compile_c(&SINS, &link, &file);
     let outcome = milvusdm(&space, &args).run().exits(3);
-    outcome.says(&["the system can't load the library", "libgone.so", "ldd"]);
+    outcome.says(&[
+        "the system can't load the library",
+        "libgone.so",
+        "readelf -d",
+    ]);
 }
 
 #[test]

@@ -6,54 +6,28 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::Thread;
 use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 use rustix::process::Pid;
 use signal_hook::low_level;
 
+use super::errors;
 use super::session::Session;
 use crate::failure::{Failure, PLUGIN};
 use crate::load;
 
-/// Who waits for an end that comes too early: the one that ends has lost its thread-locals, and
-/// with them logging.
-static WATCH: OnceLock<Watch> = OnceLock::new();
+/// The command, and the process that it runs in: those that a plugin has split off may end as
+/// they like.
+static GUARDED: OnceLock<(Session, Pid)> = OnceLock::new();
 /// Whether the command has come to its end.
 static IS_OVER: AtomicBool = AtomicBool::new(false);
-/// Whether somebody has called `exit` before.
-static IS_LEFT: AtomicBool = AtomicBool::new(false);
-
-struct Watch {
-    thread: Thread,
-    /// Processes that a plugin has split off may end as they like.
-    process: Pid,
-}
 
 /// From now on the process may end only after [`over`].
 pub(super) fn guard(session: &Session) {
-    let session = session.clone();
-    let wait = move || {
-        while !IS_LEFT.load(Ordering::SeqCst) {
-            std::thread::park();
-        }
-        leave(&session);
-    };
-    match std::thread::Builder::new()
-        .name("leave".to_owned())
-        .spawn(wait)
-    {
-        Err(e) => tracing::debug!("The end of the process is not watched: {e}."),
-        Ok(watching) => {
-            let watch = Watch {
-                thread: watching.thread().clone(),
-                process: rustix::process::getpid(),
-            };
-            if WATCH.set(watch).is_ok() {
-                load::at_exit(ended);
-            }
-        }
+    let guarded = (session.clone(), rustix::process::getpid());
+    if GUARDED.set(guarded).is_ok() {
+        load::at_exit(ended);
     }
 }
 
@@ -62,22 +36,18 @@ pub(super) fn over() {
     IS_OVER.store(true, Ordering::SeqCst);
 }
 
-/// Runs where the process is ended, on the thread that ends it.
+/// Runs where the process is ended, on the thread that ends it: names the plugin and leaves with
+/// the code that it has earned.
+///
+/// That thread has lost its thread-locals, and may hold the system loader's lock: nothing here
+/// logs or starts a thread.
 fn ended() {
-    let Some(watch) = WATCH.get() else { return };
-    if IS_OVER.load(Ordering::SeqCst) || watch.process != rustix::process::getpid() {
+    let Some((session, process)) = GUARDED.get() else {
+        return;
+    };
+    if IS_OVER.load(Ordering::SeqCst) || *process != rustix::process::getpid() {
         return;
     }
-    IS_LEFT.store(true, Ordering::SeqCst);
-    watch.thread.unpark();
-    loop {
-        std::thread::sleep(Duration::from_secs(1));
-    }
-}
-
-/// Names the plugin and ends the process with the code that it has earned.
-fn leave(session: &Session) -> ! {
-    session.terminal.clear();
     let calls = session.control.calls_older_than(Duration::ZERO);
     let calls: Vec<String> = calls
         .iter()
@@ -93,10 +63,16 @@ fn leave(session: &Session) -> ! {
     };
     let error = Error::new(ErrorKind::Plugin, message)
         .help("a plugin must never call `exit`; what was being written is not finalised");
-    let answer = session.answer_failure(&Failure {
-        error,
-        exit: PLUGIN,
-    });
-    session.print(&answer);
+    let error = session.control.mask_error(error);
+    let shown = errors::in_text("", &error, session.terminal.has_color());
+    // Nobody can be told that stderr or stdout is gone.
+    let _ = rustix::io::write(rustix::stdio::stderr(), format!("\n{shown}").as_bytes());
+    if session.output.json {
+        let failure = Failure {
+            error,
+            exit: PLUGIN,
+        };
+        let _ = load::print(&session.json(&errors::document(&failure)));
+    }
     low_level::exit(i32::from(PLUGIN))
 }
