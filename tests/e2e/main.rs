@@ -12,6 +12,7 @@ mod c_plugins;
 mod cli;
 mod damaged_libraries;
 mod docs;
+mod drift;
 mod examples;
 mod exit_codes;
 mod faiss_golden;
