@@ -272,7 +272,10 @@ mod tests {
     #[test]
     fn what_is_no_file_is_named() {
         let space = tempfile::tempdir().unwrap();
-        let folder = opened(space.path(), Consent::Named).unwrap_err();
+        // The folder of temporary files, in which the space stands, is everybody's.
+        let inner = space.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        let folder = opened(&inner, Consent::Named).unwrap_err();
         assert!(folder.message().contains("a folder"), "{folder}");
         let missing = opened(&space.path().join("no.so"), Consent::Named).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A copy of a plugin file that nobody else can change: what was checked is what runs.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
@@ -157,6 +158,8 @@ const ON_DISK: &str = "plugin.so";
 fn on_disk() -> std::io::Result<(tempfile::TempDir, File)> {
     let folder = tempfile::Builder::new()
         .prefix("milvusdm-plugin")
+        // The library leaves it to the umask.
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()?;
     let file = File::options()
         .read(true)
@@ -168,8 +171,6 @@ fn on_disk() -> std::io::Result<(tempfile::TempDir, File)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn source(content: &[u8]) -> File {
