@@ -2,7 +2,7 @@
 //! The command line: what can be typed, and the help that explains it.
 //!
 //! Nothing here touches files or plugins, so that all of it can be tested by parsing alone.
-//! What clap can't express (`--yaml` beside a command) is refused in [`Cli::checked`].
+//! What clap can't express (`--yaml` beside a command) is refused in `definition`.
 
 mod definition;
 mod new;
@@ -10,15 +10,12 @@ mod plugin_flags;
 
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use milvusdm_plugin_api::Mode;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::help::{self, under_name};
-use crate::plugin_options::PluginOptions;
-use crate::program::Program;
-pub(super) use definition::{definition, take};
+use super::help;
+pub(super) use definition::{Taken, definition, take};
 pub(super) use new::{NewArgs, PluginLanguage};
 use plugin_flags::PluginFlags;
 
@@ -333,68 +330,6 @@ impl From<ModeArg> for Mode {
             ModeArg::Append => Self::Append,
             ModeArg::Overwrite => Self::Overwrite,
         }
-    }
-}
-
-/// A command line that was taken.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub command: Command,
-    pub plugins: PluginOptions,
-    pub output: OutputOptions,
-}
-
-impl Cli {
-    /// The command, with `--yaml` taken for `run`.
-    ///
-    /// # Errors
-    /// Clap's own, for what its rules can't express.
-    fn checked(self, program: Program) -> Result<Taken, clap::Error> {
-        let Self {
-            yaml,
-            yaml_run,
-            plugins,
-            output,
-            command,
-        } = self;
-        let refuse =
-            |kind, text| Err(definition(program).error(kind, under_name(text, program.name)));
-        let command = match (yaml, command) {
-            (Some(task), None) => Command::Run(RunArgs {
-                task,
-                run: yaml_run,
-            }),
-            (Some(_), Some(_)) => {
-                return refuse(
-                    ErrorKind::ArgumentConflict,
-                    "`--yaml TASK.yaml` runs a task by itself and can't stand beside a command",
-                );
-            }
-            (None, Some(_)) if yaml_run.is_given() => {
-                return refuse(
-                    ErrorKind::ArgumentConflict,
-                    "`--receipt` and `--progress` stand after the command: `milvusdm run TASK.yaml --receipt FILE`",
-                );
-            }
-            (None, Some(Command::Completions(_))) if output.json => {
-                return refuse(
-                    ErrorKind::ArgumentConflict,
-                    "`completions` prints a script, there is no JSON form of it",
-                );
-            }
-            (None, Some(command)) => command,
-            (None, None) => {
-                return refuse(
-                    ErrorKind::MissingSubcommand,
-                    "wanted a command, for example `milvusdm run TASK.yaml`",
-                );
-            }
-        };
-        Ok(Taken {
-            command,
-            plugins: plugins.into(),
-            output,
-        })
     }
 }
 

@@ -3,12 +3,22 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches};
 
 use super::plugin_flags::PluginFlags;
-use super::{Cli, Taken};
+use super::{Cli, Command as Chosen, OutputOptions, RunArgs};
 use crate::cli::help::under_name;
+use crate::plugin_options::PluginOptions;
 use crate::program::{HOST_VERSION, NAME, Program};
+
+/// A command line that was taken.
+#[derive(Debug)]
+pub(in crate::cli) struct Taken {
+    pub command: Chosen,
+    pub plugins: PluginOptions,
+    pub output: OutputOptions,
+}
 
 /// Everything that can be typed.
 pub(in crate::cli) fn definition(program: Program) -> Command {
@@ -43,6 +53,60 @@ where
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.plugins = PluginFlags::of(&matches)?;
     cli.checked(program)
+}
+
+impl Cli {
+    /// The command, with `--yaml` taken for `run`.
+    ///
+    /// # Errors
+    /// Clap's own, for what its rules can't express.
+    fn checked(self, program: Program) -> Result<Taken, clap::Error> {
+        let Self {
+            yaml,
+            yaml_run,
+            plugins,
+            output,
+            command,
+        } = self;
+        let refuse =
+            |kind, text| Err(definition(program).error(kind, under_name(text, program.name)));
+        let command = match (yaml, command) {
+            (Some(task), None) => Chosen::Run(RunArgs {
+                task,
+                run: yaml_run,
+            }),
+            (Some(_), Some(_)) => {
+                return refuse(
+                    ErrorKind::ArgumentConflict,
+                    "`--yaml TASK.yaml` runs a task by itself and can't stand beside a command",
+                );
+            }
+            (None, Some(_)) if yaml_run.is_given() => {
+                return refuse(
+                    ErrorKind::ArgumentConflict,
+                    "`--receipt` and `--progress` stand after the command: `milvusdm run TASK.yaml --receipt FILE`",
+                );
+            }
+            (None, Some(Chosen::Completions(_))) if output.json => {
+                return refuse(
+                    ErrorKind::ArgumentConflict,
+                    "`completions` prints a script, there is no JSON form of it",
+                );
+            }
+            (None, Some(command)) => command,
+            (None, None) => {
+                return refuse(
+                    ErrorKind::MissingSubcommand,
+                    "wanted a command, for example `milvusdm run TASK.yaml`",
+                );
+            }
+        };
+        Ok(Taken {
+            command,
+            plugins: plugins.into(),
+            output,
+        })
+    }
 }
 
 /// The command with all its texts under a name.

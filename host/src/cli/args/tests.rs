@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Command lines that are taken, and those that are refused.
 
+use clap::error::ErrorKind;
+
 use super::*;
+use crate::plugin_options::PluginOptions;
+use crate::program::Program;
 use crate::task::Prefer;
 
 fn parse(line: &str) -> Result<Taken, clap::Error> {
