@@ -8,6 +8,7 @@
 use crate::support::{Outcome, Outside, Space, milvusdm, text};
 
 /// The project of a new plugin whose copy of the API is edited, each of `edits` in one file.
+/// Cargo takes copies of one version for one crate, so that each has a version of its own.
 fn drifted(name: &str, edits: &[(&str, &str, &str)]) -> Outside {
     let plugin = Outside::new_plugin(name, &[]);
     for (file, from, to) in edits {
@@ -32,6 +33,8 @@ fn check(space: &Space, plugin: &Outside, name: &str) -> Outcome {
 }
 
 const TABLE: &str = "src/abi/table.rs";
+const MANIFEST: &str = "Cargo.toml";
+const VERSION: &str = "version = \"1.0.0\"";
 const LAST: &str = "    writer_close: (*mut Opaque),\n";
 const APPENDED: &str =
     "    writer_close: (*mut Opaque),\n    /// New.\n    appended: (*mut Opaque, *mut Doc),\n";
@@ -74,6 +77,7 @@ fn an_appended_entry_keeps_neither_side_out() {
     let edits = [
         (TABLE, LAST, APPENDED),
         (TABLE, "API_MINOR: u16 = 0", "API_MINOR: u16 = 1"),
+        (MANIFEST, VERSION, "version = \"1.1.0\""),
     ];
     let newer = drifted("drift_appended", &edits);
     // This host is the older side.
@@ -105,7 +109,11 @@ fn a_table_that_was_changed_in_its_middle_is_refused_in_few_words() {
     let next = "    /// The next batch: reader, batch, error. `END` at the end.\n    reader_next: (*mut Opaque, *mut FfiArray, *mut Doc),\n";
     let both = format!("{next}{account}");
     let swapped = format!("{account}{next}");
-    let plugin = drifted("drift_swapped", &[(TABLE, &both, &swapped)]);
+    let edits = [
+        (TABLE, both.as_str(), swapped.as_str()),
+        (MANIFEST, VERSION, "version = \"1.0.1\""),
+    ];
+    let plugin = drifted("drift_swapped", &edits);
     let outcome = check(&space, &plugin, "drift_swapped").exits(3).says(&[
         "does not fit this host",
         "its table is laid out otherwise",

@@ -63,10 +63,9 @@ impl RawReader {
 
     /// A file that changes while it is read would give rows that never stood in it side by side.
     fn expect_unchanged(&self) -> Result<()> {
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|e| Error::io("can't examine the file", &e).with("file", self.path.display()))?;
+        let metadata = self.file.metadata().map_err(|e| {
+            Error::io("can't examine the file", &e).with("file", self.path.display())
+        })?;
         if fingerprint(&metadata, self.dim) == self.fingerprint {
             return Ok(());
         }
