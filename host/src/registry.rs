@@ -134,8 +134,6 @@ impl Registry {
                     let error = &refused.error;
                     tracing::warn!("A file of the plugin `{name}` was passed over: {error}.");
                 }
-                let file = found.path.display();
-                tracing::info!(%file, sha256 = found.sha256, version = found.info.version, "Loaded the plugin `{name}`.");
                 Ok(Arc::new(Entry::from(found)))
             }
             (None, Some(linked)) if search.refused.is_empty() => {

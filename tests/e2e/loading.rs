@@ -173,7 +173,7 @@ fn a_file_that_is_refused_is_passed_over_with_a_warning() {
         "is text, beginning with `no library`",
         &text(late),
         "root module can't be entered",
-        "Loaded the plugin `sins`",
+        "Loading the plugin `sins`",
         &text(good),
     ]);
     // Where none is good, each is told, and the places without one.

@@ -140,7 +140,8 @@ Tries a plugin file: who may have written it, what stands in it, whether it load
 sample, whether it keeps its contract (the suite that the built-in plugins pass).
 
 The plugin runs in a process of its own; if it crashes, only that process ends. It need not be \
-trusted: naming it here is enough. The exit code is 0 if all is well, 3 if it is not.";
+trusted: naming it here is enough. The exit code is 0 if all is well, 3 if the plugin is at fault, \
+2 if the file or a sample can't be used. Loading may take 30 s, each case of the suite 60 s.";
 
 pub(super) const PLUGINS_CHECK: &str = "\
 Examples:

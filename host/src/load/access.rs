@@ -47,8 +47,11 @@ pub(super) struct Checked {
 
 /// Opens a plugin file if only people with a right to it can have written it.
 pub(super) fn open(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Checked> {
-    let failed =
-        |e: &std::io::Error| Error::io("open the plugin file", e).with("file", path.display());
+    let failed = |e: &std::io::Error| {
+        Error::io("open the plugin file", e)
+            .with("file", path.display())
+            .help("wanted the path of a plugin's file, `libmilvusdm_NAME.so`")
+    };
     let resolved = path.canonicalize().map_err(|e| failed(&e))?;
     let rules = Rules::of(consent);
     // The folders of links count as well: who may change a link chooses the file.

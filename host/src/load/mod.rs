@@ -106,6 +106,9 @@ impl Search {
         let loaded = candidate.and_then(|candidate| {
             candidate.expect_name(name)?;
             candidate.expect_trust(pins, trace)?;
+            let file = candidate.known.path.display();
+            // Before its code runs, which may end the process without another word.
+            tracing::info!(%file, sha256 = candidate.known.sha256, "Loading the plugin `{name}`.");
             candidate.load(trace)
         });
         match loaded {

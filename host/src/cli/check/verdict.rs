@@ -30,7 +30,7 @@ pub(super) enum End {
 pub(super) struct Verdict {
     version: u32,
     file: String,
-    /// `good`, `refused`, `crashes`, `hangs`, `misbehaves`.
+    /// `good`, `refused`, `untried`, `crashes`, `hangs`, `misbehaves`.
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<Named>,
@@ -71,6 +71,8 @@ impl Verdict {
                 );
                 ("hangs", Some(unfit(message, file)))
             }
+            // It is there and loads: what is wrong is the sample that it was to be tried on.
+            _ if told.refused.is_some() && told.info.is_some() => ("untried", told.refused.clone()),
             _ if told.refused.is_some() => ("refused", told.refused.clone()),
             End::Status(status) if !status.success() => {
                 let message = format!(
@@ -150,6 +152,7 @@ impl Verdict {
                 does.unwrap_or_default(),
                 text::line(&plugin.summary)
             ),
+            (_, "untried") => "it loads, but its behaviour could not be tried".to_owned(),
             (_, verdict) => verdict.to_owned(),
         }
     }
