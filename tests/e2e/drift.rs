@@ -5,6 +5,8 @@
 //! copy of the API in which the table of functions was changed as a later release may change it
 //! (an entry appended), or as none ever may.
 
+use std::path::Path;
+
 use crate::support::{Outcome, Outside, Space, milvusdm, text};
 
 /// The project of a new plugin whose copy of the API is edited, each of `edits` in one file.
@@ -27,12 +29,36 @@ fn drifted(name: &str, edits: &[(&str, &str, &str)]) -> Outside {
 }
 
 fn check(space: &Space, plugin: &Outside, name: &str) -> Outcome {
-    let file = text(plugin.build(name));
+    check_file(space, plugin, name, &plugin.build(name))
+}
+
+/// The same, with a file whose first door is walled up: its symbol goes by another name, so that
+/// the host enters by the second.
+fn check_by_the_plain_door(space: &Space, plugin: &Outside, name: &str) -> Outcome {
+    let mut library = std::fs::read(plugin.build(name)).expect("the plugin");
+    let door = b"_1as_0lib_1header_0root_bmodule_bloader\0";
+    let places: Vec<usize> = library
+        .windows(door.len())
+        .enumerate()
+        .filter_map(|(at, bytes)| (bytes == door).then_some(at))
+        .collect();
+    assert!(!places.is_empty(), "the first door is not where it was");
+    places.iter().for_each(|at| library[*at] = b'-');
+    let file = space.write(&format!("libmilvusdm_{name}.so"), library);
+    check_file(space, plugin, name, &file)
+}
+
+fn check_file(space: &Space, plugin: &Outside, name: &str, file: &Path) -> Outcome {
     let sample = format!("{name}:{}?dim=4", text(plugin.path("sample/points.f32")));
-    milvusdm(space, &["plugins", "check", &file, "--source", &sample]).run()
+    milvusdm(
+        space,
+        &["plugins", "check", &text(file), "--source", &sample],
+    )
+    .run()
 }
 
 const TABLE: &str = "src/abi/table.rs";
+const TRAMPOLINES: &str = "src/abi/export/source.rs";
 const MANIFEST: &str = "Cargo.toml";
 const VERSION: &str = "version = \"1.0.0\"";
 const LAST: &str = "    writer_close: (*mut Opaque),\n";
@@ -84,6 +110,9 @@ fn an_appended_entry_keeps_neither_side_out() {
     check(&space, &newer, "drift_appended")
         .exits(0)
         .prints(&["for API 1.1", "entered by the root module door"]);
+    check_by_the_plain_door(&space, &newer, "drift_appended")
+        .exits(0)
+        .prints(&["for API 1.1", "entered by the plain door"]);
     // The newer side is a test of the project.
     let manifest = newer.path("Cargo.toml");
     let before = std::fs::read_to_string(&manifest).expect("the manifest");
@@ -102,23 +131,81 @@ fn an_appended_entry_keeps_neither_side_out() {
     );
 }
 
-#[test]
-fn a_table_that_was_changed_in_its_middle_is_refused_in_few_words() {
+/// Claims that neither door lets such a plugin in, and that the second says what differs.
+#[track_caller]
+fn is_refused_by_both_doors(name: &str, edits: &[(&str, &str, &str)], differs: &str) {
     let space = Space::new();
-    let account = "    /// `ReadAccount` as JSON: reader, document, error.\n    reader_account: (*mut Opaque, *mut Doc, *mut Doc),\n";
+    let plugin = drifted(name, edits);
+    let outcomes = [
+        check(&space, &plugin, name)
+            .exits(3)
+            .says(&["its table is laid out otherwise"]),
+        check_by_the_plain_door(&space, &plugin, name)
+            .exits(3)
+            .says(&[differs]),
+    ];
+    for outcome in outcomes {
+        let outcome = outcome.says(&["does not fit this host", "build it again"]);
+        let longest = outcome.stderr.lines().map(str::len).max().unwrap_or(0);
+        assert!(longest < 800, "abi_stable's pages are cut:\n{outcome}");
+    }
+}
+
+const ACCOUNT: &str = "    /// `ReadAccount` as JSON: reader, document, error.\n    reader_account: (*mut Opaque, *mut Doc, *mut Doc),\n";
+
+#[test]
+fn a_table_with_two_entries_swapped_is_refused_in_few_words() {
     let next = "    /// The next batch: reader, batch, error. `END` at the end.\n    reader_next: (*mut Opaque, *mut FfiArray, *mut Doc),\n";
-    let both = format!("{next}{account}");
-    let swapped = format!("{account}{next}");
+    let (both, swapped) = (format!("{next}{ACCOUNT}"), format!("{ACCOUNT}{next}"));
     let edits = [
         (TABLE, both.as_str(), swapped.as_str()),
         (MANIFEST, VERSION, "version = \"1.0.1\""),
     ];
-    let plugin = drifted("drift_swapped", &edits);
-    let outcome = check(&space, &plugin, "drift_swapped").exits(3).says(&[
-        "does not fit this host",
-        "its table is laid out otherwise",
-        "build it again",
-    ]);
-    let longest = outcome.stderr.lines().map(str::len).max().unwrap_or(0);
-    assert!(longest < 800, "abi_stable's pages are cut:\n{outcome}");
+    let differs = "entry 8 of its table is not what version 1.0 calls `reader_next`";
+    is_refused_by_both_doors("drift_swapped", &edits, differs);
+}
+
+#[test]
+fn a_table_with_another_argument_is_refused_in_few_words() {
+    let entry = "fn reader_account(\n    reader: *mut Opaque,";
+    let (listed, defined) = (
+        ACCOUNT.replace("*mut Opaque", "*const Opaque"),
+        entry.replace("*mut", "*const"),
+    );
+    let edits = [
+        (TABLE, ACCOUNT, listed.as_str()),
+        (TRAMPOLINES, entry, defined.as_str()),
+        (
+            TRAMPOLINES,
+            "borrow::<ReaderBox>(reader)",
+            "borrow::<ReaderBox>(reader.cast_mut())",
+        ),
+        (MANIFEST, VERSION, "version = \"1.0.2\""),
+    ];
+    let differs = "entry 9 of its table is not what version 1.0 calls `reader_account`";
+    is_refused_by_both_doors("drift_retyped", &edits, differs);
+}
+
+#[test]
+fn a_table_without_an_entry_that_it_must_have_is_refused_in_few_words() {
+    let flush = "    /// Makes what was written durable: writer, error.\n    writer_flush: (*mut Opaque, *mut Doc),\n";
+    let call = "        let flush = entry!(self.handle.table, writer_flush)?;\n        // SAFETY: a live handle.\n        call(|error| unsafe { flush(self.handle.raw, error) })\n";
+    let edits = [
+        (TABLE, flush, ""),
+        (TABLE, "BASE_ENTRIES: u32 = 21", "BASE_ENTRIES: u32 = 20"),
+        (
+            "src/abi/export/mod.rs",
+            "        writer_flush: Some(sink::writer_flush),\n",
+            "",
+        ),
+        (
+            "src/abi/client/mod.rs",
+            "            entry!(self.table, writer_flush)?;\n",
+            "",
+        ),
+        ("src/abi/client/sink.rs", call, "        Ok(())\n"),
+        (MANIFEST, VERSION, "version = \"1.0.3\""),
+    ];
+    let differs = "its table has 20 entries, version 1.0 had 21";
+    is_refused_by_both_doors("drift_removed", &edits, differs);
 }
