@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use milvusdm_plugin_api::abi::PluginHandle;
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result, is_plugin_name};
 
-use crate::load::{FOUND, Loaded, Loader, Search};
+use crate::load::{Loaded, Loader, Search};
 use crate::plugin_options::PluginOptions;
 use crate::task::{Prefer, nearest};
 
@@ -130,8 +130,7 @@ impl Registry {
         };
         match (search.loaded.take(), linked) {
             (Some(found), _) => {
-                for refused in &search.refused {
-                    let error = &refused.error;
+                for error in &search.refused {
                     tracing::warn!("A file of the plugin `{name}` was passed over: {error}.");
                 }
                 Ok(Arc::new(Entry::from(found)))
@@ -151,19 +150,17 @@ impl Registry {
         if let Some(first) = search.refused.first() {
             let mut message = format!("the plugin `{name}` can't be loaded");
             for refused in &search.refused {
-                let _ = write!(message, "\n  {}", without_help(&refused.error));
+                let _ = write!(message, "\n  {}", without_help(refused));
             }
             // Where nothing was found it may have been expected.
-            for (place, found) in search.searched.iter().filter(|(_, found)| found != FOUND) {
-                let _ = write!(message, "\n  {place}: {found}");
-            }
+            list_places(&mut message, search);
             // What is wrong with the file itself is the plugin's fault, as `plugins check` has it.
-            let kind = match first.error.kind() {
+            let kind = match first.kind() {
                 ErrorKind::Format | ErrorKind::Unsupported => ErrorKind::Plugin,
                 kind => kind,
             };
             let error = Error::new(kind, message);
-            return match first.error.help_text() {
+            return match first.help_text() {
                 Some(help) => error.help(help),
                 None => error,
             };
@@ -173,9 +170,7 @@ impl Registry {
         if !search.searched.is_empty() {
             let _ = write!(message, "; searched\n  linked in: {}", known.join(", "));
         }
-        for (place, found) in &search.searched {
-            let _ = write!(message, "\n  {place}: {found}");
-        }
+        list_places(&mut message, search);
         Error::new(ErrorKind::Config, message).help(nearest::advice(name, &known))
     }
 
@@ -209,6 +204,15 @@ impl Registry {
     /// What looks for plugins, where that is wanted.
     pub fn loader(&self) -> Option<&Loader> {
         self.loader.as_ref()
+    }
+}
+
+/// The places where no file was tried, a line each.
+fn list_places(message: &mut String, search: &Search) {
+    for (place, nothing) in &search.searched {
+        if let Some(why) = nothing {
+            let _ = write!(message, "\n  {place}: {why}");
+        }
     }
 }
 

@@ -146,3 +146,33 @@ fn hdf5_files_and_random_rows_give_the_same_bytes_both_ways() {
     ));
     same_both_ways("{plugin: random, rows: 5000, dim: 16, splits: 3, partitions: 2}");
 }
+
+#[test]
+fn a_sample_that_can_not_be_read_says_nothing_of_the_plugin() {
+    let space = Space::new();
+    let file = text(plugin_file("faiss"));
+    let no_index = text(space.write("text.index", "no index"));
+    for sample in ["faiss:none.index", &format!("faiss:{no_index}")] {
+        let args = ["plugins", "check", &file, "--source", sample, "--json"];
+        let outcome = milvusdm(&space, &args).run().exits(2);
+        assert_eq!(outcome.json()["verdict"], "untried", "{outcome}");
+        outcome.says(&["that of --source", ".index"]);
+    }
+}
+
+#[test]
+fn a_trusted_file_of_another_name_is_not_listed_as_one_that_would_be_found() {
+    let space = Space::new();
+    let file = text(space.copy(&plugin_file("null"), "plugins/libmilvusdm_other.so"));
+    milvusdm(&space, &["plugins", "trust", &file])
+        .run()
+        .exits(0);
+    let args = ["plugins", "list", "--plugin-dir", "plugins", "--json"];
+    let listed = milvusdm(&space, &args).run().exits(0).json();
+    let refused = listed["files"][0]["refused"]["message"].as_str();
+    assert_eq!(
+        refused,
+        Some("the file holds the plugin `null`, wanted `other`"),
+        "{listed:#}"
+    );
+}

@@ -4,7 +4,7 @@
 //! The order: [`places`] to search → [`access`] (who may have written the file) → [`copy`] (the
 //! very bytes that are checked are the ones that run) → [`elf`] (whole, of this machine, with one
 //! of our doors; no code runs) → [`pins`] (does the user trust these bytes) → [`enter`] (dlopen,
-//! door, gate, info). Each step that a candidate passes is kept in its [`Trace`], and the one
+//! door, gate, info). Each step that a candidate passes is told to its [`Trace`], and the one
 //! that refuses it is an error that says why.
 //!
 //! Only [`enter`] and [`process`] have unsafe code.
@@ -70,34 +70,21 @@ pub struct Loaded {
     pub sha256: String,
 }
 
-/// A file that was looked at for a name.
-#[derive(Debug)]
-pub struct Attempt {
-    /// The file as it was found.
-    pub path: PathBuf,
-    /// Why it was not taken.
-    pub error: Error,
-}
-
-/// What [`Search::searched`] says of a place with a file of that name.
-pub const FOUND: &str = "found";
-
 /// What came of looking for a plugin.
 #[derive(Debug, Default)]
 pub struct Search {
     /// The plugin, if one was loaded.
     pub loaded: Option<Loaded>,
-    /// The files that were refused before it.
-    pub refused: Vec<Attempt>,
-    /// Every place that was searched, with what was found there.
-    pub searched: Vec<(String, String)>,
+    /// Why files of that name were refused before it, in the order in which they were tried.
+    pub refused: Vec<Error>,
+    /// Every place that was searched, with why no file was tried there; `None` if one was.
+    pub searched: Vec<(String, Option<String>)>,
 }
 
 impl Search {
     /// Loads a file, or keeps why it can't be.
     fn take(
         &mut self,
-        path: &Path,
         candidate: Result<Candidate>,
         name: &str,
         pins: &Result<Pins>,
@@ -113,10 +100,7 @@ impl Search {
         });
         match loaded {
             Ok(loaded) => self.loaded = Some(loaded),
-            Err(error) => self.refused.push(Attempt {
-                path: path.to_owned(),
-                error,
-            }),
+            Err(error) => self.refused.push(error),
         }
     }
 }
@@ -147,17 +131,17 @@ impl Loader {
                 break;
             }
             let path = place.dir.join(file_name(name));
-            let found = match (place.state(), path.symlink_metadata()) {
-                (Err(why), _) => why,
-                (Ok(()), Err(_)) => format!("no {}", file_name(name)),
+            let nothing = match (place.state(), path.symlink_metadata()) {
+                (Err(why), _) => Some(why),
+                (Ok(()), Err(_)) => Some(format!("no {}", file_name(name))),
                 (Ok(()), Ok(_)) => {
                     let trace = &mut Trace::new(&path);
                     let candidate = examine(&path, place.origin.consent(), trace);
-                    search.take(&path, candidate, name, &pins, trace);
-                    FOUND.to_owned()
+                    search.take(candidate, name, &pins, trace);
+                    None
                 }
             };
-            search.searched.push((place.to_string(), found));
+            search.searched.push((place.to_string(), nothing));
         }
         search
     }
@@ -169,21 +153,16 @@ impl Loader {
             let candidate = examine(path, Consent::Named, trace);
             // A file of another name is for another plugin; one that can't be looked at may be
             // the one that is meant.
-            let other = candidate
-                .as_ref()
-                .ok()
-                .map(|found| found.known.name.clone());
-            let found = match other.filter(|other| other != name) {
-                Some(other) => format!("holds the plugin `{other}`"),
-                None => FOUND.to_owned(),
-            };
-            let is_meant = found == FOUND;
             let place = format!("{} (--allow-plugin)", path.display());
-            search.searched.push((place, found));
-            if !is_meant {
+            if let Ok(Candidate { known, .. }) = &candidate
+                && known.name != name
+            {
+                let nothing = format!("holds the plugin `{}`", known.name);
+                search.searched.push((place, Some(nothing)));
                 continue;
             }
-            search.take(path, candidate, name, &Ok(Pins::none()), trace);
+            search.searched.push((place, None));
+            search.take(candidate, name, &Ok(Pins::none()), trace);
             if search.loaded.is_some() {
                 break;
             }
@@ -224,8 +203,13 @@ impl Listed {
         let trace = &mut Trace::new(&path);
         let (known, refused) = match examine(&path, consent, trace) {
             Ok(candidate) => {
-                let trust = candidate.expect_trust(pins, trace);
-                (Some(candidate.known), trust.err())
+                let trusted = candidate.expect_trust(pins, trace);
+                // Only under its own name is it found in a folder.
+                let refused = match name_of(&path).filter(|_| consent != Consent::Named) {
+                    Some(name) => trusted.and_then(|()| candidate.expect_name(&name)),
+                    None => trusted,
+                };
+                (Some(candidate.known), refused.err())
             }
             Err(error) => (None, Some(error)),
         };

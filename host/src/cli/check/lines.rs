@@ -86,8 +86,11 @@ pub(super) struct Told {
 
 impl Told {
     /// Reads the lines that are whole; a crash may have cut the last.
-    pub fn read(path: &Path) -> Self {
-        let text = std::fs::read(path).unwrap_or_default();
+    ///
+    /// # Errors
+    /// Where the report itself can't be read, which says nothing of the plugin.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let text = std::fs::read(path)?;
         let mut told = Self::default();
         for line in text.split(|byte| *byte == b'\n') {
             told.lines += 1;
@@ -105,7 +108,7 @@ impl Told {
                 Err(_) => {}
             }
         }
-        told
+        Ok(told)
     }
 
     /// What was being done when no more was told.

@@ -34,6 +34,7 @@ pub(super) fn check(session: &Session, args: &CheckArgs) -> Result<Answer, Failu
     if let Some(report) = std::env::var_os(REPORT) {
         return child::run(session, args, Path::new(&report));
     }
+    let unread = |e: std::io::Error| failed("read the report on the plugin", &e);
     let report =
         tempfile::NamedTempFile::new().map_err(|e| failed("make a file for the report", &e))?;
     let mut child = command(report.path())
@@ -47,7 +48,7 @@ pub(super) fn check(session: &Session, args: &CheckArgs) -> Result<Answer, Failu
         {
             break End::Status(status);
         }
-        let told = Told::read(report.path());
+        let told = Told::read(report.path()).map_err(unread)?;
         if told.lines != heard.0 || told.under_way.is_some() {
             heard = (told.lines, Instant::now());
         }
@@ -59,7 +60,7 @@ pub(super) fn check(session: &Session, args: &CheckArgs) -> Result<Answer, Failu
         }
         std::thread::sleep(INTERVAL);
     };
-    let verdict = Verdict::of(&args.file, Told::read(report.path()), &end);
+    let verdict = Verdict::of(&args.file, Told::read(report.path()).map_err(unread)?, &end);
     if let Some(error) = &verdict.error {
         super::errors::show(session, "", error, verdict.exit);
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::lines::{Suite, Told};
 use super::{in_words, unfit};
 use crate::cli::text;
-use crate::failure::{DONE, Failure, PLUGIN};
+use crate::failure::{DONE, Failure, PLUGIN, REFUSED};
 use crate::load::{Pins, Step};
 use crate::program::typed;
 use crate::report::VERSION;
@@ -89,12 +89,19 @@ impl Verdict {
                 ("crashes", Some(unfit(message, file)))
             }
             End::Status(_) if failed() > 0 => {
-                let message = format!("the plugin breaks its contract: {} cases failed", failed());
+                let message = format!(
+                    "the plugin breaks its contract; cases that failed: {}",
+                    failed()
+                );
                 ("misbehaves", Some(unfit(message, file)))
             }
             End::Status(_) => ("good", None),
         };
-        let exit = error.as_ref().map_or(DONE, exit_of);
+        let exit = match (&error, verdict) {
+            (None, _) => DONE,
+            (Some(error), "untried") => exit_of_sample(error),
+            (Some(error), _) => exit_of(error),
+        };
         let trusted = told
             .sha256
             .as_deref()
@@ -198,6 +205,14 @@ fn in_lines(suite: &Suite) -> String {
         );
     }
     shown
+}
+
+/// A plugin is right to refuse a sample, whatever is wrong with that, unless it breaks over it.
+fn exit_of_sample(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::Plugin | ErrorKind::Panic => PLUGIN,
+        _ => REFUSED,
+    }
 }
 
 /// What is wrong with the file's access or the command line is refused, all else is the plugin's.
