@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use milvusdm_plugin_api::abi::PluginHandle;
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result, is_plugin_name};
 
-use crate::load::{Loaded, Loader, Search};
+use crate::load::{Digest, Loaded, Loader, Search};
 use crate::plugin_options::PluginOptions;
 use crate::task::{Prefer, nearest};
 
@@ -25,12 +25,12 @@ pub struct Entry {
 }
 
 /// A file whose code runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PluginFile {
     /// The file, its links resolved.
     pub path: PathBuf,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
 }
 
 impl From<Loaded> for Entry {
@@ -40,7 +40,7 @@ impl From<Loaded> for Entry {
             info: loaded.info,
             file: Some(PluginFile {
                 path: loaded.path,
-                sha256: loaded.sha256,
+                digest: loaded.digest,
             }),
         }
     }

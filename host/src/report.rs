@@ -204,7 +204,7 @@ impl PluginView {
             name: entry.info.name.clone(),
             version: entry.info.version.clone(),
             file: file.map(|file| file.path.display().to_string()),
-            sha256: file.map(|file| file.sha256.clone()),
+            sha256: file.and_then(|file| Some(file.digest.hexadecimal().ok()?.to_owned())),
         }
     }
 }

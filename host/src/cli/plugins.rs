@@ -11,7 +11,7 @@ use super::args::TrustArgs;
 use super::render;
 use super::session::{Answer, Session};
 use crate::failure::{DONE, Failure};
-use crate::load::{self, Known, Listed, Loader, Pin, Pins, Trace};
+use crate::load::{self, Digest, Known, Listed, Loader, Pin, Pins, Trace};
 use crate::report::VERSION;
 use crate::task;
 
@@ -100,7 +100,7 @@ impl ListedFile {
         Self {
             name: name.or_else(|| load::name_of(&listed.path)),
             version: note.map(|note| note.version.clone()),
-            sha256: known.map(|known| known.sha256.clone()),
+            sha256: known.and_then(|known| Some(known.digest.hexadecimal().ok()?.to_owned())),
             file: listed.path,
             refused: listed.refused,
         }
@@ -154,7 +154,7 @@ pub(super) fn trust(session: &Session, args: &TrustArgs) -> Result<Answer, Failu
             load::examine_for_trust(file, &mut Trace::new(file)).map_err(Failure::task)?;
         let known = candidate.known;
         expect_content(&known, args.sha256.as_deref()).map_err(Failure::task)?;
-        let changed = Pins::change(|pins| Ok((vec![pins.add(&known)], Vec::new())));
+        let changed = Pins::change(|pins| Ok((vec![pins.add(&known)?], Vec::new())));
         changed.map_err(Failure::task)?
     };
     let document = TrustDocument {
@@ -171,9 +171,10 @@ pub(super) fn trust(session: &Session, args: &TrustArgs) -> Result<Answer, Failu
 
 /// That the file is still what was looked at.
 fn expect_content(known: &Known, sha256: Option<&str>) -> Result<()> {
+    let found = known.digest.hexadecimal()?;
     match sha256 {
-        Some(wanted) if !wanted.eq_ignore_ascii_case(&known.sha256) => {
-            let message = format!("found sha256 {}, wanted {wanted}", known.sha256);
+        Some(wanted) if !wanted.eq_ignore_ascii_case(found) => {
+            let message = format!("found sha256 {found}, wanted {wanted}");
             Err(Error::new(ErrorKind::Denied, message)
                 .with("file", known.path.display())
                 .help("the file is not the one that was looked at; look at it again"))
@@ -189,10 +190,9 @@ fn forget(pins: &mut Pins, file: &Path) -> Result<Vec<Pin>> {
         .canonicalize()
         .or_else(|_| std::path::absolute(file))
         .unwrap_or_else(|_| file.to_owned());
-    let removed = pins.remove(
-        &path,
-        candidate.map(|candidate| candidate.known.sha256).as_deref(),
-    );
+    let content = candidate.map(|candidate| candidate.known.digest);
+    let content = content.as_ref().map(Digest::hexadecimal).transpose()?;
+    let removed = pins.remove(&path, content);
     if removed.is_empty() {
         let message = "this file was not trusted";
         return Err(Error::new(ErrorKind::NotFound, message).with("file", path.display()));

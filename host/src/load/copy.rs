@@ -2,7 +2,7 @@
 //! A copy of a plugin file that nobody else can change: what was checked is what runs.
 
 use std::fs::{File, Permissions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Read as _, Seek as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,11 @@ use std::path::{Path, PathBuf};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
-use sha2::{Digest as _, Sha256};
+
+use super::digest::Digest;
 
 /// Largest plugin file: memory is taken for the copy of it.
 const MAX_BYTES: u64 = 512 << 20;
-/// Bytes that are copied at once.
-const CHUNK: u64 = 256 << 10;
-/// Chunks that wait to be hashed.
-const CHUNKS_AHEAD: usize = 8;
 
 /// A sealed copy in memory, or where the system allows none, a file of our own.
 #[derive(Debug)]
@@ -26,56 +23,49 @@ pub(super) struct PrivateCopy {
     /// Where the copy stands on disk, if it does; removed with it.
     on_disk: Option<tempfile::TempDir>,
     bytes: u64,
-    sha256: String,
+    digest: Digest,
 }
 
 impl PrivateCopy {
-    /// Copies a file and takes its hash on the way.
+    /// Copies a file and begins to take its hash.
     pub(super) fn of(source: &File, path: &Path) -> Result<Self> {
         let failed = |doing: &str, e: &std::io::Error| {
             Error::io(format!("{doing} the plugin file"), e).with("file", path.display())
         };
         match in_memory() {
             Ok(file) => {
-                let copy = Self::fill(file, None, source, path)?;
+                let bytes = fill(&file, source, path)?;
                 let seals =
                     SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
-                rustix::fs::fcntl_add_seals(&copy.file, seals)
+                rustix::fs::fcntl_add_seals(&file, seals)
                     .map_err(|e| failed("seal the copy of", &e.into()))?;
-                Ok(copy)
+                Self::new(file, None, bytes, path)
             }
             Err(why) => {
                 tracing::debug!(
                     "No file in memory can be run here ({why}): a private copy on disk is used."
                 );
                 let (folder, file) = on_disk().map_err(|e| failed("make a private copy of", &e))?;
-                Self::fill(file, Some(folder), source, path)
+                let bytes = fill(&file, source, path)?;
+                Self::new(file, Some(folder), bytes, path)
             }
         }
     }
 
-    fn fill(
+    fn new(
         file: File,
         on_disk: Option<tempfile::TempDir>,
-        mut source: &File,
+        bytes: u64,
         path: &Path,
     ) -> Result<Self> {
-        let failed =
-            |e: &std::io::Error| Error::io("copy the plugin file", e).with("file", path.display());
-        source.rewind().map_err(|e| failed(&e))?;
-        let (bytes, sha256) = copy_and_hash(source, &file).map_err(|e| failed(&e))?;
-        if bytes > MAX_BYTES {
-            let most = MAX_BYTES >> 20;
-            let message = format!("the file is over {most} MiB, too large for a plugin");
-            return Err(Error::new(ErrorKind::Format, message)
-                .with("file", path.display())
-                .help("`strip --strip-debug` takes out what does not run"));
-        }
+        let digest = file.try_clone().and_then(Digest::begin);
+        let digest = digest
+            .map_err(|e| Error::io("hash the plugin file", &e).with("file", path.display()))?;
         Ok(Self {
             file,
             on_disk,
             bytes,
-            sha256,
+            digest,
         })
     }
 
@@ -87,8 +77,8 @@ impl PrivateCopy {
         self.bytes
     }
 
-    pub(super) fn sha256(&self) -> &str {
-        &self.sha256
+    pub(super) fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// The path by which it can be loaded.
@@ -106,34 +96,22 @@ impl PrivateCopy {
     }
 }
 
-/// Copies up to a chunk more than is allowed, and takes the hash beside it: it takes longer than
-/// the copy, and every start with a loaded plugin waits for both.
-fn copy_and_hash(mut source: &File, mut target: &File) -> std::io::Result<(u64, String)> {
-    std::thread::scope(|scope| {
-        let (sender, chunks) = std::sync::mpsc::sync_channel::<Vec<u8>>(CHUNKS_AHEAD);
-        let hasher = scope.spawn(move || {
-            let hasher = chunks.iter().fold(Sha256::new(), Sha256::chain_update);
-            hasher.finalize()
-        });
-        let mut bytes = 0;
-        while bytes <= MAX_BYTES {
-            let mut chunk = Vec::with_capacity(CHUNK as usize);
-            (&mut source).take(CHUNK).read_to_end(&mut chunk)?;
-            if chunk.is_empty() {
-                break;
-            }
-            bytes += chunk.len() as u64;
-            target.write_all(&chunk)?;
-            // It takes all of them, unless it panicked, which `join` tells.
-            let _ = sender.send(chunk);
+/// Copies all of a file, and at most a byte more than is allowed; gives its length.
+fn fill(mut target: &File, mut source: &File, path: &Path) -> Result<u64> {
+    let copied = source
+        .rewind()
+        .and_then(|()| std::io::copy(&mut source.take(MAX_BYTES + 1), &mut target));
+    match copied {
+        Ok(bytes) if bytes <= MAX_BYTES => Ok(bytes),
+        Ok(_) => {
+            let most = MAX_BYTES >> 20;
+            let message = format!("the file is over {most} MiB, too large for a plugin");
+            Err(Error::new(ErrorKind::Format, message)
+                .with("file", path.display())
+                .help("`strip --strip-debug` takes out what does not run"))
         }
-        drop(sender);
-        let hash = hasher
-            .join()
-            .map_err(|_| std::io::Error::other("the hash could not be taken"))?;
-        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((bytes, hash))
-    })
+        Err(e) => Err(Error::io("copy the plugin file", &e).with("file", path.display())),
+    }
 }
 
 /// A file in memory that can be run, if the system has them.
@@ -171,6 +149,8 @@ fn on_disk() -> std::io::Result<(tempfile::TempDir, File)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn source(content: &[u8]) -> File {
@@ -184,7 +164,7 @@ mod tests {
         let copy = PrivateCopy::of(&source(b"abc"), Path::new("x.so")).unwrap();
         assert_eq!(copy.bytes(), 3);
         assert_eq!(
-            copy.sha256(),
+            copy.digest().hexadecimal().unwrap(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(std::fs::read(copy.path()).unwrap(), b"abc");
@@ -197,8 +177,8 @@ mod tests {
         let (folder, file) = on_disk().unwrap();
         let mode = folder.path().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0);
-        let copy =
-            PrivateCopy::fill(file, Some(folder), &source(b"abc"), Path::new("x.so")).unwrap();
+        let bytes = fill(&file, &source(b"abc"), Path::new("x.so")).unwrap();
+        let copy = PrivateCopy::new(file, Some(folder), bytes, Path::new("x.so")).unwrap();
         let path = copy.path();
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
         drop(copy);

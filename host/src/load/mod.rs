@@ -11,6 +11,7 @@
 
 mod access;
 mod copy;
+mod digest;
 mod elf;
 mod enter;
 mod pins;
@@ -26,6 +27,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result, is_plugin_name};
 
 use access::Consent;
 use copy::PrivateCopy;
+pub use digest::Digest;
 pub use elf::Facts;
 pub use pins::{Pin, Pins};
 pub use places::{Origin, Place, file_name, name_of};
@@ -44,8 +46,8 @@ pub struct Known {
     pub name: String,
     /// What stands in the file.
     pub facts: Facts,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
 }
 
 /// Such a file, with the bytes that were checked.
@@ -67,7 +69,7 @@ pub struct Loaded {
     /// The file that it came from.
     pub path: PathBuf,
     /// SHA-256 of the bytes that run.
-    pub sha256: String,
+    pub digest: Digest,
 }
 
 /// What came of looking for a plugin.
@@ -95,7 +97,7 @@ impl Search {
             candidate.expect_trust(pins, trace)?;
             let file = candidate.known.path.display();
             // Before its code runs, which may end the process without another word.
-            tracing::info!(%file, sha256 = candidate.known.sha256, "Loading the plugin `{name}`.");
+            tracing::info!(%file, "Loading the plugin `{name}`.");
             candidate.load(trace)
         });
         match loaded {
@@ -244,10 +246,7 @@ fn examine(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Candi
     // Anything may be found in a folder: only what could be a library is copied.
     elf::expect_library(&checked.file).map_err(at)?;
     let copy = PrivateCopy::of(&checked.file, &checked.path)?;
-    trace.pass(
-        "content",
-        format!("{} bytes, sha256 {}", copy.bytes(), copy.sha256()),
-    );
+    trace.pass("content", format!("{} bytes", copy.bytes()));
     let facts = elf::preflight(copy.file(), copy.bytes()).map_err(at)?;
     for folder in &facts.folders {
         access::check_search(folder, consent).map_err(at)?;
@@ -259,7 +258,7 @@ fn examine(path: &Path, consent: Consent, trace: &mut Trace<'_>) -> Result<Candi
             path: checked.path,
             name,
             facts,
-            sha256: copy.sha256().to_owned(),
+            digest: copy.digest().clone(),
         },
         copy,
         consent,
@@ -323,7 +322,7 @@ impl Candidate {
             Consent::Named => "it is named for this run".to_owned(),
             Consent::Pinned => {
                 let pins = pins.as_ref().map_err(Clone::clone)?;
-                let Some(pin) = pins.of(&self.known.sha256) else {
+                let Some(pin) = pins.of(self.known.digest.hexadecimal()?) else {
                     return Err(self.untrusted(pins));
                 };
                 format!("its content was trusted as `{}`", pin.name)
@@ -358,7 +357,7 @@ impl Candidate {
             path,
             name,
             facts,
-            sha256,
+            digest,
         } = known;
         let at = |error: Error| error.with("file", path.display());
         facts.expect_unwinding().map_err(at)?;
@@ -377,7 +376,7 @@ impl Candidate {
             handle,
             info,
             path,
-            sha256,
+            digest,
         })
     }
 }

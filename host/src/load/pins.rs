@@ -112,9 +112,12 @@ impl Pins {
     }
 
     /// Trusts a file as it is now, in place of what it was before.
-    pub fn add(&mut self, known: &Known) -> Pin {
+    ///
+    /// # Errors
+    /// `Io` where its content can't be read.
+    pub fn add(&mut self, known: &Known) -> Result<Pin> {
         let pin = Pin {
-            sha256: known.sha256.clone(),
+            sha256: known.digest.hexadecimal()?.to_owned(),
             name: known.name.clone(),
             version: known.facts.note.as_ref().map(|note| note.version.clone()),
             file: known.path.clone(),
@@ -124,7 +127,7 @@ impl Pins {
         self.plugins.push(pin.clone());
         self.plugins
             .sort_by(|a, b| (&a.name, &a.file).cmp(&(&b.name, &b.file)));
-        pin
+        Ok(pin)
     }
 
     /// Trusts a file no longer, whatever its content; gives what is taken out.

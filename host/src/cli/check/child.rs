@@ -87,7 +87,9 @@ fn load(file: &Path, tell: &mut impl FnMut(Line)) -> Result<Loaded> {
         let mut trace = Trace::told_to(file, |step| tell(Line::Passed(step.clone())));
         load::examine_named(file, &mut trace)?
     };
-    tell(Line::Sha256(candidate.known.sha256.clone()));
+    tell(Line::Sha256(
+        candidate.known.digest.hexadecimal()?.to_owned(),
+    ));
     candidate.load(&mut Trace::told_to(file, |step| {
         tell(Line::Passed(step.clone()))
     }))

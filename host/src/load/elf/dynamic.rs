@@ -18,6 +18,8 @@ use super::{Facts, Header, Library, damaged};
 
 /// Largest part that is read: entries, symbols, names. Real ones have some 100 KB.
 const MAX_PART: u64 = 16 << 20;
+/// What is read first of a part whose length has to be found.
+const FIRST_PART: u64 = 16 << 10;
 
 type Dyn = elf::Dyn64<Endianness>;
 type Sym = elf::Sym64<Endianness>;
@@ -141,14 +143,16 @@ impl<'a> Dynamic<'a> {
         let Some(address) = self.value(elf::DT_SYMTAB) else {
             return Ok(&[]);
         };
-        let count = if let Some(table) = self.value(elf::DT_GNU_HASH) {
-            let table = self.library.from(table)?;
-            let table = GnuHashTable::<Header>::parse(endian, table).map_err(damaged)?;
-            table.symbol_table_length(endian).unwrap_or(0)
-        } else if let Some(table) = self.value(elf::DT_HASH) {
-            let table = self.library.from(table)?;
-            let table = HashTable::<Header>::parse(endian, table).map_err(damaged)?;
-            table.symbol_table_length()
+        let count = if let Some(address) = self.value(elf::DT_GNU_HASH) {
+            self.library.count(address, |table| {
+                GnuHashTable::<Header>::parse(endian, table)
+                    .map(|table| table.symbol_table_length(endian))
+            })?
+        } else if let Some(address) = self.value(elf::DT_HASH) {
+            self.library.count(address, |table| {
+                HashTable::<Header>::parse(endian, table)
+                    .map(|table| Some(table.symbol_table_length()))
+            })?
         } else {
             0
         };
@@ -229,10 +233,24 @@ impl<'a> Library<'a> {
         self.read(offset, bytes)
     }
 
-    /// Everything from an address to the end of its segment, as far as is read.
-    fn from(&self, address: u64) -> Result<&'a [u8]> {
+    /// What a table counts. It does not say how long it is, and most are short: more of what
+    /// follows its address is read only where it goes on.
+    fn count(
+        &self,
+        address: u64,
+        count: impl Fn(&'a [u8]) -> object::read::Result<Option<u32>>,
+    ) -> Result<u32> {
         let (offset, most) = self.place(address)?;
-        self.read(offset, most.min(MAX_PART))
+        let most = most.min(MAX_PART);
+        let mut length = FIRST_PART.min(most);
+        loop {
+            match count(self.read(offset, length)?) {
+                Ok(Some(count)) => return Ok(count),
+                Ok(None) | Err(_) if length < most => length = (length * 16).min(most),
+                Ok(None) => return Ok(0),
+                Err(e) => return Err(damaged(e)),
+            }
+        }
     }
 
     fn read(&self, offset: u64, bytes: u64) -> Result<&'a [u8]> {
