@@ -41,6 +41,8 @@ build() {
     command -v cmake >/dev/null || missing+=(cmake)
     # Plugins in C are compiled by both compilers.
     command -v clang >/dev/null || missing+=(clang)
+    # Milvus 1.x may keep its metadata in MySQL or MariaDB; a test starts a server of its own.
+    PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || missing+=(mariadb-server)
     install ${missing[@]+"${missing[@]}"}
     if ! command -v cargo >/dev/null; then
         say "there is no cargo: install Rust's stable toolchain with rustup, then try again"
@@ -50,20 +52,25 @@ build() {
 
 python() {
     local folder=$1 wanted="$here/python/requirements.txt"
-    # A copy of the list is left behind when everything in it is installed.
-    if cmp -s "$wanted" "$folder/installed.txt" && "$folder/bin/python" -c '' 2>/dev/null; then
+    # Packages whose own lists of dependencies can't be met any more.
+    local alone="$here/python/requirements-nodeps.txt"
+    # A copy of both lists is left behind when everything in them is installed.
+    if cat "$wanted" "$alone" | cmp -s - "$folder/installed.txt" &&
+        "$folder/bin/python" -c '' 2>/dev/null; then
         return
     fi
     local missing=()
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     install ${missing[@]+"${missing[@]}"}
-    say "installing $(grep -v '^#' "$wanted" | tr '\n' ' ')with pip into $folder"
+    say "installing $(cat "$wanted" "$alone" | grep -v '^#' | tr '\n' ' ')with pip into $folder"
     rm -rf "$folder"
     mkdir -p "$(dirname "$folder")"
     python3 -m venv "$folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted" >&2
-    cp "$wanted" "$folder/installed.txt"
+    local pip=("$folder/bin/python" -m pip install --quiet --disable-pip-version-check)
+    "${pip[@]}" -r "$wanted" >&2
+    "${pip[@]}" --no-deps -r "$alone" >&2
+    cat "$wanted" "$alone" >"$folder/installed.txt"
 }
 
 case "${1-}" in
