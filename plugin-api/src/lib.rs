@@ -26,8 +26,8 @@ pub use plugin::{
 };
 pub use services::{HostCalls, LogLevel, Services};
 pub use sink::{
-    FinishAck, Mode, Rejected, Sink, TargetRequest, TargetSpec, TargetState, TargetWriter,
-    WriteAck, WriteAt,
+    FinishAck, Mode, Rejected, Sink, TargetPart, TargetRequest, TargetSpec, TargetState,
+    TargetWriter, WriteAck, WriteAt,
 };
 pub use source::{BatchReader, Dataset, Inspection, Node, ReadAccount, ReadRequest, Source, Split};
 

@@ -71,10 +71,10 @@ pub trait TargetWriter: Send + Sync {
     /// `Io`, `Remote`; the target is then as if the run had been aborted.
     fn finish(&self) -> Result<FinishAck>;
 
-    /// Takes back what can be taken back.
+    /// Takes back what this run wrote and made at the target; it may have been asked to stop.
     ///
     /// # Errors
-    /// `Io`, `Remote`.
+    /// `Io`, `Remote`, where something of it stays.
     fn abort(&self) -> Result<()>;
 }
 
@@ -120,6 +120,18 @@ pub struct TargetSpec {
     #[serde(default)]
     pub bytes: u64,
     /// The source's descriptor (of the first dataset, where several are merged).
+    pub descriptor: Descriptor,
+    /// The datasets that go into it, in plan order.
+    #[serde(default)]
+    pub parts: Vec<TargetPart>,
+}
+
+/// A dataset that goes into a target.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TargetPart {
+    /// Its splits; those of all parts together are the target's, which [`WriteAt::split`] counts.
+    pub splits: u64,
+    /// What the source says of it.
     pub descriptor: Descriptor,
 }
 

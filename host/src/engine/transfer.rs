@@ -223,8 +223,7 @@ impl<'a> Transfer<'a> {
             self.tally.notice(message);
             return false;
         }
-        let has_written = |counts: &Counts| counts.splits.iter().any(|split| split.written > 0);
-        self.plan.capabilities.transactional_publish || !self.tally.with(has_written)
+        true
     }
 
     fn outcome(self, finished: Option<FinishAck>, is_taken_back: bool) -> Outcome {

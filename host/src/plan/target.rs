@@ -2,7 +2,8 @@
 //! Targets: which datasets go into each, whether they fit together, and what is there already.
 
 use milvusdm_plugin_api::{
-    Dataset, Error, ErrorKind, Mode, Result, Split, TargetRequest, TargetSpec, TargetState,
+    Dataset, Error, ErrorKind, Mode, Result, Split, TargetPart, TargetRequest, TargetSpec,
+    TargetState,
 };
 
 use super::refusals::Refusals;
@@ -30,6 +31,14 @@ impl Part {
             .iter()
             .map(|split| split.live)
             .try_fold(0u64, |sum, live| sum.checked_add(live?))
+    }
+
+    /// What the sink is told of it.
+    fn described(&self) -> TargetPart {
+        TargetPart {
+            splits: self.splits.len() as u64,
+            descriptor: self.dataset.descriptor.clone(),
+        }
     }
 
     /// Bytes that writing takes, about.
@@ -79,6 +88,7 @@ impl PlannedTarget {
             rows: live.filter(|_| is_exact),
             bytes: parts.iter().map(Part::bytes).fold(0, u64::saturating_add),
             descriptor: first.dataset.descriptor.clone(),
+            parts: parts.iter().map(Part::described).collect(),
         };
         let schema = std::sync::Arc::clone(first.recipe.target());
         Some(Self {

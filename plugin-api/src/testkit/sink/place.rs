@@ -128,7 +128,7 @@ impl Place {
         let name = target.spec.full_name();
         let dataset = match datasets.as_slice() {
             [only] => Some(only),
-            several => several.iter().find(|d| d.descriptor.full_name() == name),
+            several => several.iter().find(|d| is_of(&d.descriptor, &target.spec)),
         };
         let Some(dataset) = dataset else {
             let keys: Vec<_> = datasets.iter().map(|d| &d.key).collect();
@@ -227,4 +227,12 @@ pub(super) fn pieces(schema: &SchemaRef, first_id: u64, rows: usize) -> Checked<
         }
     }
     Ok(pieces)
+}
+
+/// Whether a dataset is what was written to a target, whose default partition has no name.
+fn is_of(found: &Descriptor, target: &TargetSpec) -> bool {
+    let name =
+        |partition: &Option<String>, is_default: bool| partition.clone().filter(|_| !is_default);
+    found.collection == target.collection
+        && name(&found.partition, found.partition_default) == target.partition
 }
