@@ -5,5 +5,7 @@
 use milvusdm_plugin_faiss as _;
 #[cfg(feature = "hdf5")]
 use milvusdm_plugin_hdf5 as _;
+#[cfg(feature = "milvus1")]
+use milvusdm_plugin_milvus1 as _;
 use milvusdm_plugin_null as _;
 use milvusdm_plugin_random as _;

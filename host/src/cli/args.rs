@@ -153,6 +153,10 @@ pub(super) struct InspectArgs {
     /// What to look into: PLUGIN:PATH?key=value&key=value
     #[arg(value_name = "SRC")]
     pub source: String,
+
+    /// Also say where the rows with this id are, where the format has such places
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    pub id: Option<i64>,
 }
 
 #[derive(Debug, Args)]

@@ -3,13 +3,15 @@
 
 use std::path::Path;
 
+use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo};
+
 use super::run::hide_secrets;
 use super::session::{Answer, Session};
 use super::{errors, render};
 use crate::failure::Failure;
 use crate::plan::{self, Plan};
 use crate::report::Refusal;
-use crate::task::{Endpoint, Side, Task};
+use crate::task::{Endpoint, PluginTask, Side, Task};
 
 /// Shows what a task would do.
 pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
@@ -23,11 +25,19 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
 }
 
 /// Shows what is in a source.
-pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure> {
+pub(super) fn inspect(
+    session: &Session,
+    source: &str,
+    id: Option<i64>,
+) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
-    let endpoint =
+    let mut endpoint =
         Endpoint::parse(source, Side::Source, &lookup, &session.defaults).map_err(Failure::task)?;
+    if let Some(id) = id {
+        let info = lookup(&endpoint.plugin.plugin).map_err(Failure::task)?;
+        look_for(&mut endpoint.plugin, &info, id).map_err(Failure::task)?;
+    }
     let plugin = &endpoint.plugin;
     let info = lookup(&plugin.plugin).map_err(Failure::task)?;
     session.hide(&plugin.secrets(Side::Source, &info));
@@ -39,6 +49,18 @@ pub(super) fn inspect(session: &Session, source: &str) -> Result<Answer, Failure
     })?;
     show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::inspect)
+}
+
+/// Has the source look for an id: an option of those that can.
+fn look_for(source: &mut PluginTask, info: &PluginInfo, id: i64) -> Result<(), Error> {
+    let options = info.source_options.as_ref();
+    let can = options.is_some_and(|schema| !schema["properties"]["find_id"].is_null());
+    if !can {
+        let message = format!("the plugin `{}` can't tell where an id is", source.plugin);
+        return Err(Error::new(ErrorKind::Unsupported, message).help("leave out `--id`"));
+    }
+    source.options.insert("find_id".to_owned(), id.into());
+    Ok(())
 }
 
 /// Says what stands in the way, one error each.

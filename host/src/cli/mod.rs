@@ -87,7 +87,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
         Command::Run(args) => run::run(session, args),
         Command::Copy(args) => run::copy(session, args),
         Command::Plan(args) => look::plan(session, &args.task),
-        Command::Inspect(args) => look::inspect(session, &args.source),
+        Command::Inspect(args) => look::inspect(session, &args.source, args.id),
         Command::Plugins(args) => match &args.command {
             PluginsCommand::List => plugins::list(session),
             PluginsCommand::Show { name } => plugins::show(session, name),

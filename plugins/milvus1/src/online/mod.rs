@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads the collections of a running server, for those who don't have its files.
+//!
+//! The server has no call that gives out rows one after the other: the ids of each segment are
+//! listed first, kept in a file of our own, and looked up a thousand at a time. So it matters not
+//! that the server merges segments meanwhile. Of rows that share an id it always gives the same
+//! one: the others can't be read, and are counted as lost.
+
+mod duplicates;
+mod listing;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use milvusdm_plugin_api::arrow::schema::{DataType, SchemaRef};
+use milvusdm_plugin_api::model::{
+    BitOrder, Descriptor, Elem, IdInfo, IdPolicy, Metric, RowCount, SchemaBuilder, Unique,
+    VectorType,
+};
+use milvusdm_plugin_api::{
+    BatchReader, Dataset, Error, ErrorKind, Inspection, Node, ReadRequest, Result, Services, Split,
+};
+use serde_json::{Map, Value, json};
+
+use crate::cold::Location;
+use crate::server::{
+    CollectionInfo, DEFAULT_PARTITION, IndexInfo, PartitionInfo, Patience, Server,
+};
+use crate::{index_type, metric};
+
+use listing::Listing;
+use reader::{Place, Reader};
+
+/// A server's collections.
+#[derive(Debug)]
+pub struct OnlineSource {
+    server: Arc<Server>,
+    services: Services,
+    collections: Vec<Found>,
+    /// The ids of collections that were asked for.
+    listings: Mutex<BTreeMap<String, Arc<Listing>>>,
+}
+
+#[derive(Debug)]
+struct Found {
+    info: CollectionInfo,
+    index: IndexInfo,
+    vector: VectorType,
+    schema: SchemaRef,
+}
+
+impl OnlineSource {
+    /// Connects and looks at all collections.
+    ///
+    /// # Errors
+    /// `Config`, `Remote`, `Unsupported`.
+    pub fn open(uri: &str, flush: bool, patience: Patience, services: Services) -> Result<Self> {
+        let server = Server::connect(uri, patience, services.clone())?;
+        let mut collections = Vec::new();
+        for name in server.collections()? {
+            if flush {
+                // Reads see flushed rows only.
+                server.flush(&name)?;
+            }
+            let Some(info) = server.collection(&name)? else {
+                continue;
+            };
+            let index = server.index(&name)?;
+            collections.push(Found::of(info, index)?);
+        }
+        Ok(Self {
+            server: Arc::new(server),
+            services,
+            collections,
+            listings: Mutex::default(),
+        })
+    }
+
+    /// One dataset a partition.
+    ///
+    /// # Errors
+    /// None.
+    pub fn datasets(&self) -> Result<Vec<Dataset>> {
+        let datasets = self.collections.iter().flat_map(|found| {
+            let partitions = found.info.partitions.iter();
+            partitions.map(|partition| Dataset {
+                key: format!("{}/{}", found.info.name, partition.tag),
+                schema: Arc::clone(&found.schema),
+                descriptor: found.descriptor(partition, self.server.version()),
+            })
+        });
+        Ok(datasets.collect())
+    }
+
+    /// One split a segment.
+    ///
+    /// # Errors
+    /// `NotFound`, `Remote`, `Io`.
+    pub fn splits(&self, dataset_key: &str) -> Result<Vec<Split>> {
+        let (found, partition) = self.find(dataset_key)?;
+        let listing = self.listing(found)?;
+        let row_bytes = found.row_bytes();
+        let segments = listing.segments(&partition.tag);
+        let splits = segments.map(|(name, rows)| {
+            let count = rows.end - rows.start;
+            Split {
+                id: format!("segment:{name}"),
+                found: Some(count),
+                // Rows may be deleted before they are read.
+                live: None,
+                bytes: count.saturating_mul(row_bytes + 8),
+                held_bytes: reader::held_bytes(row_bytes),
+                fingerprint: format!("{name} {count}"),
+                payload: json!({ "first": rows.start, "end": rows.end }),
+            }
+        });
+        Ok(splits.collect())
+    }
+
+    /// Reads the rows of a segment that were there when the splits were listed.
+    ///
+    /// # Errors
+    /// `Config`, `Remote`, `Io`.
+    pub fn read(
+        &self,
+        dataset_key: &str,
+        split: &Split,
+        request: &ReadRequest,
+    ) -> Result<Box<dyn BatchReader>> {
+        let (found, partition) = self.find(dataset_key)?;
+        let listing = self.listing(found)?;
+        let known = listing.segments(&partition.tag);
+        let rows = known
+            .filter(|(name, _)| split.id == format!("segment:{name}"))
+            .map(|(_, rows)| rows)
+            .next()
+            .ok_or_else(|| {
+                let what = format!("`{dataset_key}` has no split `{}`", split.id);
+                Error::new(ErrorKind::Config, what)
+                    .help("the server changed since the run was planned: run the task again")
+            })?;
+        let tag = (partition.tag != DEFAULT_PARTITION && self.server.has_partition_reads())
+            .then(|| partition.tag.clone());
+        let place = Place {
+            collection: found.info.name.clone(),
+            tag,
+            partition: listing.number(&partition.tag).unwrap_or(0),
+        };
+        Ok(Box::new(Reader::new(
+            Arc::clone(&self.server),
+            self.services.clone(),
+            listing,
+            place,
+            rows,
+            (Arc::clone(&found.schema), found.vector.clone()),
+            request,
+        )))
+    }
+
+    /// Collections, partitions and segments, as the server tells.
+    ///
+    /// # Errors
+    /// None.
+    pub fn inspect(&self) -> Result<Inspection> {
+        let trees = self.collections.iter().map(Found::node).collect();
+        let notices = vec![format!(
+            "{} is Milvus {}",
+            self.server.address(),
+            self.server.version()
+        )];
+        Ok(Inspection { trees, notices })
+    }
+
+    /// The segments that hold an id; of deleted rows a server tells nothing.
+    ///
+    /// # Errors
+    /// `Remote`.
+    pub fn locate(&self, wanted: i64) -> Result<Vec<Location>> {
+        let mut found = Vec::new();
+        for Found { info, .. } in &self.collections {
+            for partition in &info.partitions {
+                for segment in partition.segments.iter().flatten() {
+                    self.services.check_cancelled()?;
+                    let ids = self.server.segment_ids(&info.name, &segment.name)?;
+                    let rows = ids.iter().flatten().filter(|id| **id == wanted);
+                    found.extend(rows.map(|_| Location {
+                        collection: info.name.clone(),
+                        partition: Some(partition.tag.clone()),
+                        segment: segment.name.clone(),
+                        row: None,
+                        is_deleted: false,
+                    }));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn find(&self, dataset_key: &str) -> Result<(&Found, &PartitionInfo)> {
+        let found = self.collections.iter().find_map(|found| {
+            let tag = dataset_key
+                .strip_prefix(&found.info.name)?
+                .strip_prefix('/')?;
+            Some((found, found.info.partition(Some(tag))?))
+        });
+        found.ok_or_else(|| {
+            let what = format!("the server has no dataset `{dataset_key}`");
+            Error::new(ErrorKind::NotFound, what).with("server", self.server.address())
+        })
+    }
+
+    /// The ids of a collection; listed once.
+    fn listing(&self, found: &Found) -> Result<Arc<Listing>> {
+        let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = listings.get(&found.info.name) {
+            return Ok(Arc::clone(listing));
+        }
+        let listing = Arc::new(Listing::make(
+            &self.server,
+            &self.services,
+            &found.info.name,
+        )?);
+        listings.insert(found.info.name.clone(), Arc::clone(&listing));
+        Ok(listing)
+    }
+}
+
+impl Found {
+    fn of(info: CollectionInfo, index: IndexInfo) -> Result<Self> {
+        let odd = |what: String| Error::new(ErrorKind::Remote, what).with("collection", &info.name);
+        let known = metric::of_code(info.metric);
+        let known = known.ok_or_else(|| {
+            odd(format!(
+                "the server names the metric {}, wanted 1 to 7",
+                info.metric
+            ))
+        })?;
+        let dim = u32::try_from(info.dimension)
+            .map_err(|_| odd(format!("the server tells the dimension {}", info.dimension)))?;
+        let vector = match known.is_binary() {
+            true => VectorType::binary(dim, BitOrder::Unknown),
+            false => VectorType::dense(Elem::F32, dim),
+        };
+        let vector = vector.with_metric(Some(Metric::as_str(known)));
+        let schema = SchemaBuilder::new()
+            .id("id", DataType::Int64)
+            .vector("vector", &vector)?
+            .finish()?;
+        Ok(Self {
+            info,
+            index,
+            vector,
+            schema,
+        })
+    }
+
+    fn row_bytes(&self) -> u64 {
+        self.vector.row_bytes().unwrap_or(0) as u64
+    }
+
+    fn descriptor(&self, partition: &PartitionInfo, version: &str) -> Descriptor {
+        let mut properties = Map::new();
+        properties.insert(
+            crate::NAME.to_owned(),
+            json!({ "index_file_size": self.info.index_file_size, "version": version }),
+        );
+        let index = (!index_type::is_flat(self.index.code)).then(|| {
+            let IndexInfo { code, params } = &self.index;
+            index_type::definition(*code, params, self.info.metric, version, false)
+        });
+        Descriptor {
+            system: crate::NAME.to_owned(),
+            collection: self.info.name.clone(),
+            partition: Some(partition.tag.clone()),
+            partition_default: partition.tag == DEFAULT_PARTITION,
+            rows: Some(RowCount {
+                value: partition.row_count,
+                exact: false,
+            }),
+            bytes: Some(partition.row_count.saturating_mul(self.row_bytes() + 8)),
+            // The server does not tell who made them.
+            id: IdInfo {
+                policy: IdPolicy::Given,
+                unique: Unique::No,
+            },
+            indexes: index.into_iter().collect(),
+            properties,
+            ..Descriptor::default()
+        }
+    }
+
+    fn node(&self) -> Node {
+        let segment = |segment: &crate::server::SegmentInfo| Node {
+            label: format!("segment {}", segment.name),
+            facts: BTreeMap::from([
+                ("rows".to_owned(), json!(segment.row_count)),
+                ("index".to_owned(), json!(segment.index_name)),
+                ("bytes".to_owned(), json!(segment.data_size)),
+            ]),
+            children: Vec::new(),
+        };
+        let partition = |partition: &PartitionInfo| Node {
+            label: format!("partition {}", partition.tag),
+            facts: BTreeMap::from([("rows".to_owned(), json!(partition.row_count))]),
+            children: partition.segments.iter().flatten().map(segment).collect(),
+        };
+        let native = metric::native_name(self.info.metric).unwrap_or("unknown");
+        Node {
+            label: format!("collection {}", self.info.name),
+            facts: BTreeMap::from([
+                ("dimension".to_owned(), Value::from(self.info.dimension)),
+                ("metric".to_owned(), Value::from(native)),
+                (
+                    "index_file_size".to_owned(),
+                    Value::from(self.info.index_file_size),
+                ),
+            ]),
+            children: self.info.partitions.iter().map(partition).collect(),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Fills one target: a partition of a collection.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use milvusdm_plugin_api::arrow::array::RecordBatch;
+use milvusdm_plugin_api::arrow::array::cast::AsArray as _;
+use milvusdm_plugin_api::arrow::array::types::{Float32Type, Int64Type};
+use milvusdm_plugin_api::{
+    Error, ErrorKind, FinishAck, LogLevel, Rejected, Result, Services, TargetSpec, TargetWriter,
+    WriteAck, WriteAt,
+};
+
+use super::Milvus1Sink;
+use super::collections::Collections;
+use super::delivery::Delivery;
+use super::ids::IdFiles;
+use super::options::{Milvus1SinkOptions, NonFinite};
+use super::rejects::Rejects;
+use super::wanted::Wanted;
+use crate::server::Server;
+use crate::server::insert::{Element, Rows};
+
+/// Writes the rows of one target.
+pub struct Writer {
+    server: Arc<Server>,
+    services: Services,
+    options: Arc<Milvus1SinkOptions>,
+    collections: Arc<Collections>,
+    target: Wanted,
+    state: Mutex<State>,
+    /// Whether it came to its end, one way or the other.
+    is_closed: AtomicBool,
+}
+
+struct State {
+    delivery: Delivery,
+    rejects: Rejects,
+    ids: Option<IdFiles>,
+}
+
+impl Writer {
+    /// A writer for a target that is ready, with that many rows in it.
+    pub fn new(sink: &Milvus1Sink, target: Wanted, spec: &TargetSpec, rows_before: u64) -> Self {
+        let run = &sink.run;
+        let rejects = sink.options.rejects.clone();
+        let rejects = rejects.unwrap_or_else(|| home().join("rejects"));
+        let state = State {
+            delivery: Delivery::new(target.to.clone(), rows_before),
+            rejects: Rejects::new(&rejects, &target.name(), run),
+            ids: sink
+                .options
+                .ids
+                .as_deref()
+                .map(|folder| IdFiles::new(folder, spec, run)),
+        };
+        Self {
+            server: Arc::clone(&sink.server),
+            services: sink.services.clone(),
+            options: Arc::clone(&sink.options),
+            collections: Arc::clone(&sink.collections),
+            target,
+            state: Mutex::new(state),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The buffers of a batch.
+    fn rows(&self, batch: &RecordBatch) -> Result<Rows> {
+        let odd = |what: &str| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("{what}, which the target's schema does not say"),
+            )
+        };
+        let count = batch.num_rows();
+        let column = batch
+            .columns()
+            .get(self.target.vector_column)
+            .ok_or_else(|| odd("a batch has no column of vectors"))?;
+        let bytes = self.target.row_bytes;
+        let vectors = match self.target.element {
+            Element::Float => {
+                let list = column.as_fixed_size_list_opt();
+                let list = list.ok_or_else(|| odd("vectors are no lists"))?;
+                let values = list.values().as_primitive_opt::<Float32Type>();
+                let values = values.ok_or_else(|| odd("vectors are no 32-bit floats"))?;
+                let first = usize::try_from(list.value_offset_at(0)).unwrap_or(0);
+                values
+                    .values()
+                    .inner()
+                    .slice_with_length(first.saturating_mul(4), count.saturating_mul(bytes))
+            }
+            Element::Binary => {
+                let list = column.as_fixed_size_binary_opt();
+                let list = list.ok_or_else(|| odd("vectors are no bits"))?;
+                list.values()
+                    .slice_with_length(0, count.saturating_mul(bytes))
+            }
+        };
+        let ids = match self.target.id_column {
+            None => None,
+            Some(column) => {
+                let ids = batch.columns().get(column);
+                let ids = ids.and_then(|ids| ids.as_primitive_opt::<Int64Type>());
+                let ids = ids.ok_or_else(|| odd("ids are no 64-bit integers"))?;
+                Some(ids.values().clone())
+            }
+        };
+        Ok(Rows {
+            vectors,
+            row_bytes: bytes,
+            element: self.target.element,
+            ids,
+        })
+    }
+
+    /// The rows to send, and those that the task does not want sent.
+    fn sift(&self, rows: &Rows, count: usize) -> (Vec<Range<usize>>, Vec<(usize, String)>) {
+        if self.options.non_finite == NonFinite::Keep || rows.element == Element::Binary {
+            return (std::iter::once(0..count).collect(), Vec::new());
+        }
+        let (mut ranges, mut refused) = (Vec::new(), Vec::new());
+        let mut start = 0;
+        for row in 0..count {
+            let (elements, _) = rows.vector(row).as_chunks::<4>();
+            let odd = elements
+                .iter()
+                .position(|bytes| !f32::from_le_bytes(*bytes).is_finite());
+            if let Some(element) = odd {
+                refused.push((row, format!("element {element} is no finite number")));
+                ranges.push(start..row);
+                start = row + 1;
+            }
+        }
+        ranges.push(start..count);
+        ranges.retain(|range| !range.is_empty());
+        (ranges, refused)
+    }
+}
+
+impl TargetWriter for Writer {
+    fn write(&self, at: WriteAt, batch: RecordBatch) -> Result<WriteAck> {
+        let state = &mut *self.lock();
+        let rows = self.rows(&batch)?;
+        let (ranges, mut refused) = self.sift(&rows, batch.num_rows());
+        let delivered = state
+            .delivery
+            .deliver(&self.server, &self.services, &rows, ranges)?;
+        refused.extend(delivered.refused);
+        refused.sort_unstable_by_key(|(row, _)| *row);
+        let is_first = state.rejects.path().is_none();
+        state.rejects.keep(&rows, &refused)?;
+        if let Some(path) = state.rejects.path().filter(|_| is_first) {
+            let message = format!(
+                "{}: rows are refused; they are kept in {}",
+                self.target.name(),
+                path.display()
+            );
+            self.services.log(LogLevel::Warn, &message);
+        }
+        if let Some(files) = &mut state.ids {
+            files.add(at.split, &delivered.ids)?;
+        }
+        let rejected = refused.into_iter().map(|(row, reason)| Rejected {
+            row: row as u64,
+            id: rows
+                .ids
+                .as_ref()
+                .and_then(|ids| Some(ids.get(row)?.to_string())),
+            reason,
+        });
+        Ok(WriteAck {
+            written: delivered.stored,
+            rejected: rejected.collect(),
+        })
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.server.flush(&self.target.to.collection)
+    }
+
+    fn finish(&self) -> Result<FinishAck> {
+        self.services.check_cancelled()?;
+        let state = &mut *self.lock();
+        if let Some(files) = &mut state.ids {
+            files.finish()?;
+        }
+        let counted = state.delivery.count(&self.server)?;
+        self.is_closed.store(true, Ordering::Relaxed);
+        let is_last = self.collections.finished(&self.target);
+        if is_last && counted == state.delivery.stored() {
+            self.build_index(counted)?;
+        }
+        Ok(FinishAck {
+            rows_added: Some(counted),
+            rows_total: Some(counted.saturating_add(state.delivery.rows_before())),
+            location: format!("{}/{}", self.server.address(), self.target.name()),
+            bytes: None,
+        })
+    }
+
+    fn abort(&self) -> Result<()> {
+        let state = &mut *self.lock();
+        if let Some(files) = &mut state.ids {
+            files.finish()?;
+        }
+        self.take_back(state)
+    }
+}
+
+impl Drop for Writer {
+    /// Nothing half-written may look whole.
+    fn drop(&mut self) {
+        let state = &mut *self.lock();
+        if let Err(e) = self.take_back(state) {
+            self.services.log(LogLevel::Warn, &e.to_string());
+        }
+    }
+}
+
+impl Writer {
+    fn take_back(&self, state: &State) -> Result<()> {
+        if self.is_closed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let stored = state.delivery.stored();
+        self.server.closing(|| {
+            self.collections
+                .take_back(&self.server, &self.target, stored)
+        })
+    }
+
+    fn build_index(&self, rows: u64) -> Result<()> {
+        let collection = &self.target.to.collection;
+        let Some(wanted) = &self.target.index.index else {
+            return Ok(());
+        };
+        if self.server.index(collection)?.is_same(wanted) {
+            return Ok(());
+        }
+        self.server.create_index(collection, wanted).map_err(|e| {
+            Error::new(
+                e.kind(),
+                format!(
+                    "the {rows} rows arrived and are counted, but the index could not be built"
+                ),
+            )
+            .with(
+                "target",
+                format!("{}/{}", self.server.address(), self.target.name()),
+            )
+            .caused_by(e)
+            .help("build it by hand, or run with `index: none` and `mode: overwrite`")
+        })
+    }
+}
+
+/// Where MilvusDM 1.0 kept its own files.
+fn home() -> PathBuf {
+    let given = std::env::var_os("MILVUSDM_PATH").filter(|path| !path.is_empty());
+    given.map(PathBuf::from).unwrap_or_else(|| {
+        let home = std::env::var_os("HOME").unwrap_or_default();
+        PathBuf::from(home).join("milvusdm")
+    })
+}
