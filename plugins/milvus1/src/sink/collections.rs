@@ -10,7 +10,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result, TargetRequest, TargetS
 
 use super::options::Milvus1SinkOptions;
 use super::wanted::Wanted;
-use crate::server::insert::{Element, Inserted, Rows};
+use crate::server::insert::{Destination, Element, Inserted, Rows};
 use crate::server::{CollectionInfo, DEFAULT_PARTITION, ILLEGAL_VECTOR_ID, Server};
 
 /// The collections that a run writes to, by name.
@@ -112,7 +112,12 @@ fn probe_ids(server: &Server, target: &Wanted) -> Result<()> {
         element: target.element,
         ids: target.id_column.map(|_| vec![0].into()),
     };
-    match server.insert(&target.to, &rows, std::slice::from_ref(&(0..1)))? {
+    // The default partition is always there.
+    let anywhere = Destination {
+        partition: None,
+        ..target.to.clone()
+    };
+    match server.insert(&anywhere, &rows, std::slice::from_ref(&(0..1)))? {
         Inserted::Refused(refusal) if refusal.code == ILLEGAL_VECTOR_ID => {
             let help = match target.id_column {
                 Some(_) => {
