@@ -25,11 +25,7 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
 }
 
 /// Shows what is in a source.
-pub(super) fn inspect(
-    session: &Session,
-    source: &str,
-    id: Option<i64>,
-) -> Result<Answer, Failure> {
+pub(super) fn inspect(session: &Session, source: &str, id: Option<i64>) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
     let mut endpoint =

@@ -350,13 +350,24 @@ fn state(
                 ))),
         }
     }
-    if target.had_auto_ids && target.id_column.is_some() && collection.found.is_none() {
-        state.notices.push(
-            "the source made its ids itself; they are kept, so that later inserts into the target need ids too (`convert: {ids: generate}` leaves them to the server)".to_owned(),
-        );
+    // What holds for all of a collection is said once.
+    if collection
+        .targets
+        .first()
+        .is_some_and(|first| first.to == target.to)
+    {
+        state.notices.extend(notices(collection, target));
     }
-    state.notices.extend(target.index.notice.clone());
     Ok(state)
+}
+
+/// What a person should know of a collection beforehand.
+fn notices(collection: &Collection, target: &Wanted) -> Vec<String> {
+    let keeps_auto_ids = target.had_auto_ids && target.id_column.is_some();
+    let ids = (keeps_auto_ids && collection.found.is_none()).then(|| {
+        "the source made its ids itself; they are kept, so that later inserts into the target need ids too (`convert: {ids: generate}` leaves them to the server)".to_owned()
+    });
+    ids.into_iter().chain(target.index.notice.clone()).collect()
 }
 
 /// That all targets of a new collection want the same of it, and none of them the same place.
