@@ -11,7 +11,7 @@ fn the_built_in_plugins_are_listed() {
     milvusdm(&space, &["plugins", "list"])
         .run()
         .exits(0)
-        .prints(&["faiss", "hdf5", "random", "null"]);
+        .prints(&["faiss", "hdf5", "milvus1", "random", "null"]);
     let list = milvusdm(&space, &["plugins", "list", "--json"])
         .run()
         .exits(0)
@@ -19,13 +19,13 @@ fn the_built_in_plugins_are_listed() {
     let plugins = list["plugins"].as_array().expect("plugins");
     let mut names: Vec<&str> = plugins.iter().filter_map(|p| p["name"].as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["faiss", "hdf5", "null", "random"]);
+    assert_eq!(names, ["faiss", "hdf5", "milvus1", "null", "random"]);
 }
 
 #[test]
 fn every_option_of_a_plugin_is_documented() {
     let space = Space::new();
-    for plugin in ["faiss", "hdf5", "random", "null"] {
+    for plugin in ["faiss", "hdf5", "milvus1", "random", "null"] {
         let page = milvusdm(&space, &["plugins", "show", plugin])
             .run()
             .exits(0);
