@@ -39,6 +39,10 @@ say "From HDF5 to HDF5, compressed; and a folder of files merged into one collec
 show milvusdm run examples/tasks/hdf5-to-hdf5.yaml
 show milvusdm run examples/tasks/merge.yaml
 
+say "The directory of a Milvus 1.1 that was killed, with rows in its write-ahead log only."
+show milvusdm inspect milvus1:tests/data/milvus1/golden/wal
+show milvusdm run examples/tasks/milvus1-to-hdf5.yaml
+
 say "What arrived?"
 show milvusdm inspect hdf5:out/
 find out -type f -exec ls -l {} +
