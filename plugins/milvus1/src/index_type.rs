@@ -90,6 +90,71 @@ pub fn of_neutral(family: &str, quantizer: &str, is_binary: bool) -> Option<&'st
     })
 }
 
+/// Ranges that the server takes, by parameter: all of an index type's must be there.
+const RANGES: [(&str, &[(&str, u64, u64)]); 6] = [
+    ("IVF", &[("nlist", 1, 65_536)]),
+    ("BIN_IVF", &[("nlist", 1, 65_536)]),
+    ("HNSW", &[("M", 4, 64), ("efConstruction", 8, 512)]),
+    ("ANNOY", &[("n_trees", 1, 1024)]),
+    (
+        "RNSG",
+        &[
+            ("search_length", 10, 300),
+            ("out_degree", 5, 300),
+            ("candidate_pool_size", 50, 1000),
+            ("knng", 5, 300),
+        ],
+    ),
+    ("IVF_PQ", &[("m", 1, 32_768)]),
+];
+
+/// Why the server would refuse to build an index, after all rows were loaded
+/// (`utils/ValidationUtil.cpp`, `index/knowhere/knowhere/index/vector_index/adapter/`).
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check(
+    kind: &IndexType,
+    params: &Map<String, Value>,
+    is_binary: bool,
+    dim: u64,
+) -> Result<(), String> {
+    // Of binary vectors the server takes FLAT and IVF_FLAT for their binary kinds.
+    let fits = match is_binary {
+        true => matches!(kind.name, "FLAT" | "IVF_FLAT" | "BIN_FLAT" | "BIN_IVF_FLAT"),
+        false => !kind.name.starts_with("BIN_"),
+    };
+    if !fits {
+        let vectors = if is_binary { "binary" } else { "float" };
+        return Err(format!(
+            "the index {} is not for {vectors} vectors",
+            kind.name
+        ));
+    }
+    let ranges = RANGES
+        .iter()
+        .filter(|(name, _)| kind.name.starts_with(name));
+    for (name, least, most) in ranges.flat_map(|(_, ranges)| *ranges) {
+        let found = params.get(*name);
+        if !found
+            .and_then(Value::as_u64)
+            .is_some_and(|n| (*least..=*most).contains(&n))
+        {
+            let found = found.map_or_else(|| "is missing".to_owned(), |n| format!("is {n}"));
+            return Err(format!(
+                "parameter `{name}` of the index {} {found}, wanted {least} to {most}",
+                kind.name
+            ));
+        }
+    }
+    match params.get("m").and_then(Value::as_u64) {
+        Some(m) if kind.name == "IVF_PQ" && !dim.is_multiple_of(m) => Err(format!(
+            "parameter `m` of the index IVF_PQ is {m}, which does not divide the dimension {dim}"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Whether that number stands for no index at all: the vectors are searched one by one.
 pub fn is_flat(code: i64) -> bool {
     matches!(code, 1 | 9)
@@ -149,6 +214,43 @@ mod tests {
         assert_eq!(of_neutral("ivf", "sq8", false).unwrap().code, 3);
         assert_eq!(of_neutral("hnsw", "none", true), None);
         assert_eq!(of_neutral("other", "none", false), None);
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_in_the_end_is_known_beforehand() {
+        let check = |name: &str, params: Value, is_binary| {
+            let params = params.as_object().cloned().unwrap_or_default();
+            check(of_name(name).unwrap(), &params, is_binary, 128)
+        };
+        assert_eq!(check("IVF_PQ", json!({"nlist": 16, "m": 8}), false), Ok(()));
+        assert_eq!(check("IVF_FLAT", json!({"nlist": 16}), true), Ok(()));
+        assert_eq!(check("FLAT", json!({}), false), Ok(()));
+        for (name, params, is_binary, wanted) in [
+            (
+                "IVF_PQ",
+                json!({"nlist": 16, "m": 7}),
+                false,
+                "does not divide",
+            ),
+            ("IVF_SQ8", json!({"nlist": 0}), false, "`nlist`"),
+            (
+                "HNSW",
+                json!({"M": 128, "efConstruction": 40}),
+                false,
+                "`M`",
+            ),
+            ("HNSW", json!({"M": 16}), false, "is missing"),
+            (
+                "HNSW",
+                json!({"M": 16, "efConstruction": 40}),
+                true,
+                "binary",
+            ),
+            ("BIN_IVF_FLAT", json!({"nlist": 4}), false, "float"),
+        ] {
+            let found = check(name, params, is_binary).unwrap_err();
+            assert!(found.contains(wanted), "{found}");
+        }
     }
 
     #[test]

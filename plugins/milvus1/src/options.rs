@@ -195,6 +195,17 @@ impl Milvus1SourceOptions {
                 ));
             }
         }
+        let given = [
+            ("flush", !self.flush),
+            ("timeout", self.timeout != Patience::TIMEOUT),
+            ("retries", self.retries != Patience::RETRIES),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+            return Err(wrong(
+                option,
+                "this option goes with `uri` (a server), not with `path` (a data directory)",
+            ));
+        }
         if self.dimension == Some(0) {
             return Err(wrong("dimension", "dimension 0, wanted 1 or more"));
         }
@@ -216,6 +227,9 @@ impl Milvus1SourceOptions {
             ("wal", self.wal != WalPolicy::default()),
             ("on_error", self.on_error != OnError::default()),
         ];
+        if self.timeout == 0 {
+            return Err(wrong("timeout", "found 0 s, wanted 1 or more"));
+        }
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(wrong(
                 option,

@@ -109,7 +109,7 @@ fn an_id_is_found_in_all_its_places() {
     assert_eq!(found.len(), 1);
     assert_eq!(
         (found[0].segment.as_str(), found[0].row, found[0].is_deleted),
-        ("wal", 1, true)
+        ("wal", Some(1), true)
     );
     let found = locate("wal", 100);
     assert_eq!(found[0].partition.as_deref(), Some("wp"));

@@ -278,7 +278,7 @@ fn modes_keep_add_to_or_replace_what_is_there() {
     assert_eq!((held("p"), held("_default")), (vec![1, 2, 4], vec![3, 5]));
     go("c/p", Mode::Overwrite, &[6]).unwrap();
     assert_eq!((held("p"), held("_default")), (vec![6], vec![3, 5]));
-    // The default partition can't be dropped without the others.
+    // The default partition can't be dropped without the others, even empty ones.
     let error = go("c", Mode::Overwrite, &[7]).unwrap_err();
     assert_eq!(error.context_value("option"), Some("drop_partitions"));
     assert_eq!((held("p"), held("_default")), (vec![6], vec![3, 5]));
@@ -406,4 +406,208 @@ fn a_server_that_is_no_milvus_1_says_so_before_anything_else() {
     let error = write(&options, &targets, 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Remote, "{error}");
     assert!(error.to_string().contains("grpc://127.0.0.1:1"), "{error}");
+}
+
+#[test]
+fn changes_whose_answer_was_lost_are_taken_as_made() {
+    for trouble in [
+        "drop_collection@1=drop-after",
+        "create_collection@1=drop-after",
+        "create_partition@1=drop-after",
+        "drop_collection@1=drop-before",
+    ] {
+        let server = server();
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(&server, folder.path(), json!({}));
+        let old = floats(&[1]);
+        write(&options, &[(target("c", Mode::Fail, &old), old)], 10).unwrap();
+        fault(&server, trouble);
+        let (new, part) = (floats(&[2, 3]), floats(&[4]));
+        let targets = [
+            (target("c", Mode::Overwrite, &new), new),
+            (target("c/p", Mode::Overwrite, &part), part),
+        ];
+        write(&options, &targets, 10).unwrap_or_else(|e| panic!("{trouble}: {e}"));
+        let found = server.collection("c").unwrap();
+        assert_eq!(rows(&found, "_default"), expected(&[2, 3]), "{trouble}");
+        assert_eq!(rows(&found, "p"), expected(&[4]), "{trouble}");
+    }
+}
+
+#[test]
+fn a_collection_can_be_replaced_though_its_name_is_blocked_for_a_while() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&server, folder.path(), json!({ "retries": 0 }));
+    for ids in [[1, 2], [3, 4]] {
+        let batch = floats(&ids);
+        write(
+            &options,
+            &[(target("c", Mode::Overwrite, &batch), batch)],
+            10,
+        )
+        .unwrap();
+    }
+    let found = server.collection("c").unwrap();
+    assert_eq!(rows(&found, "_default"), expected(&[3, 4]));
+}
+
+fn sink(options: &Value) -> milvusdm_plugin_api::abi::SinkHandle {
+    let plugin = PLUGIN_TABLE.handle();
+    plugin.open_sink(options, Services::detached()).unwrap()
+}
+
+#[test]
+fn what_others_wrote_meanwhile_is_never_taken_away() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&server, folder.path(), json!({}));
+    let (ours, theirs) = (floats(&[1, 2]), floats(&[7]));
+    // A partition that did not exist when this run looked.
+    let run = sink(&options);
+    let request = target("c/p", Mode::Append, &ours);
+    run.check(std::slice::from_ref(&request)).unwrap();
+    write(
+        &options,
+        &[(target("c/p", Mode::Fail, &theirs), theirs.clone())],
+        1,
+    )
+    .unwrap();
+    let writer = run.prepare(&request).unwrap();
+    writer.write(Default::default(), ours.clone()).unwrap();
+    let error = writer.abort().unwrap_err();
+    assert!(
+        error.message().contains("2 rows of this run stay"),
+        "{error}"
+    );
+    drop(writer);
+    let found = server.collection("c").unwrap();
+    assert_eq!(rows(&found, "p"), expected(&[7, 1, 2]));
+    // A collection that this run made, and somebody else began to fill.
+    let run = sink(&options);
+    let writer = run.prepare(&target("d", Mode::Fail, &ours)).unwrap();
+    writer.write(Default::default(), ours).unwrap();
+    write(&options, &[(target("d", Mode::Append, &theirs), theirs)], 1).unwrap();
+    let error = writer.abort().unwrap_err();
+    assert!(error.message().contains("another writer"), "{error}");
+    drop(writer);
+    assert_eq!(server.collection("d").unwrap().row_count(), 3);
+}
+
+#[test]
+fn a_target_that_appears_after_the_look_stops_the_run() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&server, folder.path(), json!({}));
+    let (ours, theirs) = (floats(&[1]), floats(&[7]));
+    for (name, theirs_name, mode) in [
+        ("c", "c", Mode::Overwrite),
+        ("d/p", "d/p", Mode::Overwrite),
+        ("e", "e/q", Mode::Overwrite),
+    ] {
+        if name == "e" {
+            write(
+                &options,
+                &[(target(name, Mode::Fail, &theirs), theirs.clone())],
+                1,
+            )
+            .unwrap();
+        }
+        let run = sink(&options);
+        let request = target(name, mode, &ours);
+        run.check(std::slice::from_ref(&request)).unwrap();
+        write(
+            &options,
+            &[(target(theirs_name, Mode::Fail, &theirs), theirs.clone())],
+            1,
+        )
+        .unwrap();
+        let error = run.prepare(&request).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exists, "{name}: {error}");
+    }
+    for name in ["c", "d", "e"] {
+        assert!(server.collection(name).unwrap().row_count() > 0, "{name}");
+    }
+}
+
+/// Appended rows whose answer was lost may be there: the run does not say that nothing is left.
+#[test]
+fn rows_that_may_be_there_are_not_said_to_be_taken_back() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(
+        &server,
+        folder.path(),
+        json!({ "retries": 1, "timeout": 1 }),
+    );
+    let (old, ours) = (floats(&[1]), floats(&[2, 3]));
+    write(&options, &[(target("c", Mode::Fail, &old), old)], 1).unwrap();
+    let run = sink(&options);
+    let writer = run.prepare(&target("c", Mode::Append, &ours)).unwrap();
+    fault(&server, "insert=drop-after");
+    fault(&server, "show_collection_info=stall");
+    writer.write(Default::default(), ours).unwrap_err();
+    server.clear_faults();
+    let error = writer.abort().unwrap_err();
+    assert!(error.message().contains("0 to 2 rows"), "{error}");
+}
+
+#[test]
+fn an_index_that_can_not_be_built_is_refused_or_left_out_beforehand() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let batch = floats(&[1]);
+    for own in [
+        json!({"type": "HNSW", "params": {"M": 128, "efConstruction": 100}}),
+        json!({"type": "IVF_FLAT"}),
+        json!({"type": "BIN_IVF_FLAT", "params": {"nlist": 4}}),
+    ] {
+        let options = options(&server, folder.path(), json!({ "index": own }));
+        let error = write(
+            &options,
+            &[(target("c", Mode::Fail, &batch), batch.clone())],
+            1,
+        );
+        assert_eq!(error.unwrap_err().context_value("option"), Some("index"));
+    }
+    assert_eq!(server.collection("c"), None);
+}
+
+#[test]
+fn an_append_leaves_the_index_that_is_there() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let batch = floats(&[1]);
+    let own = json!({ "index": {"type": "HNSW", "params": {"M": 8, "efConstruction": 64}} });
+    let with_own = options(&server, folder.path(), own);
+    write(
+        &with_own,
+        &[(target("c", Mode::Fail, &batch), batch.clone())],
+        1,
+    )
+    .unwrap();
+    let mut request = target("c", Mode::Append, &batch);
+    let ivf = json!({"family": "ivf", "quantizer": "none", "params": {"nlist": 8}});
+    request.spec.descriptor.indexes = vec![serde_json::from_value(ivf).unwrap()];
+    let plain = options(&server, folder.path(), json!({}));
+    write(&plain, &[(request, batch)], 1).unwrap();
+    assert_eq!(server.collection("c").unwrap().index_type, 11);
+}
+
+#[test]
+fn rows_that_arrived_stay_though_their_index_could_not_be_built() {
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    fault(&server, "create_index=refuse:out of memory");
+    let batch = floats(&[1, 2]);
+    let own = json!({ "index": {"type": "IVF_FLAT", "params": {"nlist": 8}} });
+    let run = sink(&options(&server, folder.path(), own));
+    let writer = run.prepare(&target("c", Mode::Fail, &batch)).unwrap();
+    writer.write(Default::default(), batch).unwrap();
+    let error = writer.finish().unwrap_err();
+    assert!(error.to_string().contains("out of memory"), "{error}");
+    let error = writer.abort().unwrap_err();
+    assert!(error.message().contains("2 rows stay"), "{error}");
+    drop(writer);
+    assert_eq!(server.collection("c").unwrap().row_count(), 2);
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use milvusdm_plugin_api::arrow::schema::DataType;
-use milvusdm_plugin_api::model::SchemaBuilder;
+use milvusdm_plugin_api::model::{IdPolicy, SchemaBuilder};
 use milvusdm_plugin_api::{Error, ErrorKind, Result, Services};
 
 use super::catalog::{Catalog, Listed, Part};
@@ -60,7 +60,7 @@ fn replay(
     let Some(folder) = &layout.wal else {
         if options.wal == WalPolicy::Ignore {
             notices.push("The write-ahead log is not read (`wal: ignore`): rows that were not flushed when the server stopped are not seen.".to_owned());
-        } else if catalog.parts.iter().any(|p| p.flush_lsn > 0) {
+        } else if catalog.parts.iter().any(was_written_to) {
             notices.push("There is no `wal` folder beside `db`. After a clean stop nothing is missing; if the server was killed, rows that were not flushed are only there (option `wal_path`).".to_owned());
         }
         return Ok(None);
@@ -75,6 +75,11 @@ fn replay(
     let (replay, more) = Replay::of(log, catalog, options.on_error, services)?;
     notices.extend(more);
     Ok(Some(replay))
+}
+
+/// Whether rows were ever sent to it, flushed or not.
+fn was_written_to(part: &Part) -> bool {
+    part.flush_lsn > 0 || part.id_policy != IdPolicy::None
 }
 
 fn open_part(

@@ -7,11 +7,18 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write as _};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
-/// Rows of a run: 20 bytes each while they are sorted, 24 in memory.
+/// Bytes of a row in the file.
+const ROW: usize = 20;
+/// Bytes that are read ahead of all runs together.
+const MERGE_BYTES: usize = 4 << 20;
+/// Rows of a run: 24 bytes each in memory.
 const RUN: usize = 256 << 10;
 /// Most ids that name several rows.
 const MAX_DUPLICATES: usize = 1 << 18;
@@ -23,7 +30,9 @@ type Row = (i64, u32, u64);
 #[derive(Debug, Default)]
 pub struct Sorter {
     rows: Vec<Row>,
-    runs: Vec<File>,
+    /// Sorted runs, one behind the other.
+    file: Option<Arc<File>>,
+    runs: Vec<Range<u64>>,
 }
 
 impl Sorter {
@@ -41,8 +50,12 @@ impl Sorter {
 
     fn spill(&mut self) -> io::Result<()> {
         self.rows.sort_unstable();
-        let mut file = tempfile::tempfile()?;
-        let mut writer = BufWriter::new(&file);
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(Arc::new(tempfile::tempfile()?)),
+        };
+        let start = self.runs.last().map_or(0, |run| run.end);
+        let mut writer = BufWriter::new(file.as_ref());
         for (id, partition, place) in self.rows.drain(..) {
             writer.write_all(&id.to_le_bytes())?;
             writer.write_all(&partition.to_le_bytes())?;
@@ -50,8 +63,8 @@ impl Sorter {
         }
         writer.flush()?;
         drop(writer);
-        file.rewind()?;
-        self.runs.push(file);
+        let end = file.as_ref().stream_position()?;
+        self.runs.push(start..end);
         Ok(())
     }
 
@@ -68,25 +81,51 @@ impl Sorter {
             return Duplicates::of(rows, searches_all);
         }
         self.spill().map_err(failed)?;
-        let merged = Merged::new(self.runs).map_err(failed)?;
+        let Some(file) = self.file else {
+            return Ok(Duplicates::default());
+        };
+        let merged = Merged::new(&file, self.runs).map_err(failed)?;
         Duplicates::of(merged.map(|row| row.map_err(failed)), searches_all)
+    }
+}
+
+/// A run that is being read.
+struct Run {
+    file: Arc<File>,
+    left: Range<u64>,
+}
+
+impl Read for Run {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.end - self.left.start;
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let read = self
+            .file
+            .read_at(bytes.get_mut(..most).unwrap_or_default(), self.left.start)?;
+        self.left.start += read as u64;
+        Ok(read)
     }
 }
 
 /// All runs as one.
 struct Merged {
-    runs: Vec<BufReader<File>>,
+    runs: Vec<BufReader<Run>>,
     heads: BinaryHeap<Reverse<(Row, usize)>>,
 }
 
 impl Merged {
-    fn new(runs: Vec<File>) -> io::Result<Self> {
+    fn new(file: &Arc<File>, runs: Vec<Range<u64>>) -> io::Result<Self> {
+        // The same for all of them, however many there are.
+        let buffer = (MERGE_BYTES / runs.len().max(1)).max(ROW * 16);
+        let runs = runs.into_iter().map(|left| {
+            let run = Run {
+                file: Arc::clone(file),
+                left,
+            };
+            BufReader::with_capacity(buffer, run)
+        });
         let mut merged = Self {
-            // Small buffers: there may be hundreds of runs.
-            runs: runs
-                .into_iter()
-                .map(|run| BufReader::with_capacity(32 << 10, run))
-                .collect(),
+            runs: runs.collect(),
             heads: BinaryHeap::new(),
         };
         for run in 0..merged.runs.len() {
@@ -99,7 +138,7 @@ impl Merged {
         let Some(run) = self.runs.get_mut(number) else {
             return Ok(());
         };
-        let mut row = [0; 20];
+        let mut row = [0; ROW];
         match run.read_exact(&mut row) {
             Ok(()) => {
                 let (id, rest) = row.split_at(8);

@@ -82,7 +82,7 @@ impl Listing {
         for (number, partition) in (0u32..).zip(partitions) {
             for segment in partition.segments.iter().flatten() {
                 services.progress("list ids", at, 0);
-                let Some(found) = server.segment_ids(collection, &segment.name)? else {
+                let Some(found) = server.segment_ids(collection, segment)? else {
                     return Ok(None);
                 };
                 let first = at;

@@ -37,6 +37,8 @@ use reader::{Place, Reader};
 pub struct OnlineSource {
     server: Arc<Server>,
     services: Services,
+    /// Whether the server is asked to flush what is read: reads see flushed rows only.
+    flushes: bool,
     collections: Vec<Found>,
     /// The ids of collections that were asked for.
     listings: Mutex<BTreeMap<String, Arc<Listing>>>,
@@ -59,19 +61,20 @@ impl OnlineSource {
         let server = Server::connect(uri, patience, services.clone())?;
         let mut collections = Vec::new();
         for name in server.collections()? {
-            if flush {
-                // Reads see flushed rows only.
-                server.flush(&name)?;
-            }
             let Some(info) = server.collection(&name)? else {
                 continue;
             };
-            let index = server.index(&name)?;
-            collections.push(Found::of(info, index)?);
+            match server.index(&name) {
+                Ok(index) => collections.push(Found::of(info, index)?),
+                // Dropped meanwhile.
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
         }
         Ok(Self {
             server: Arc::new(server),
             services,
+            flushes: flush,
             collections,
             listings: Mutex::default(),
         })
@@ -100,6 +103,12 @@ impl OnlineSource {
     pub fn splits(&self, dataset_key: &str) -> Result<Vec<Split>> {
         let (found, partition) = self.find(dataset_key)?;
         let listing = self.listing(found)?;
+        if listing.number(&partition.tag).is_none() {
+            let what = format!("the partition `{dataset_key}` was dropped meanwhile");
+            return Err(Error::new(ErrorKind::NotFound, what)
+                .with("server", self.server.address())
+                .help("run the task again"));
+        }
         let row_bytes = found.row_bytes();
         let segments = listing.segments(&partition.tag);
         let splits = segments.map(|(name, rows)| {
@@ -182,7 +191,7 @@ impl OnlineSource {
             for partition in &info.partitions {
                 for segment in partition.segments.iter().flatten() {
                     self.services.check_cancelled()?;
-                    let ids = self.server.segment_ids(&info.name, &segment.name)?;
+                    let ids = self.server.segment_ids(&info.name, segment)?;
                     let rows = ids.iter().flatten().filter(|id| **id == wanted);
                     found.extend(rows.map(|_| Location {
                         collection: info.name.clone(),
@@ -215,6 +224,9 @@ impl OnlineSource {
         let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listing) = listings.get(&found.info.name) {
             return Ok(Arc::clone(listing));
+        }
+        if self.flushes {
+            self.server.flush(&found.info.name)?;
         }
         let listing = Arc::new(Listing::make(
             &self.server,

@@ -103,7 +103,10 @@ impl Reader {
     /// Adds the rows of ids to a batch.
     fn fetch(&mut self, ids: &[i64], batch: &mut Rows) -> Result<()> {
         let tag = self.place.tag.as_deref();
-        let records = self.server.vectors(&self.place.collection, tag, ids)?;
+        let row_bytes = self.vector.row_bytes().unwrap_or(0) as u64;
+        let records = self
+            .server
+            .vectors(&self.place.collection, tag, ids, row_bytes)?;
         for (id, record) in ids.iter().zip(records) {
             if record.float_data.is_empty() && record.binary_data.is_empty() {
                 self.vanished += 1;

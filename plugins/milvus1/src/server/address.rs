@@ -31,14 +31,14 @@ impl Address {
             .with("option", "uri")
         };
         let text = uri.trim();
-        let full = match text.contains("://") {
-            true => text.to_owned(),
-            false => format!("grpc://{text}"),
-        };
-        let url = Url::parse(&full).map_err(|e| wrong(format!("the address is none ({e})")))?;
-        if !matches!(url.scheme(), "grpc" | "tcp" | "http") {
-            return Err(wrong(format!("found the scheme `{}`", url.scheme())));
+        // Under `http` the port 80 would not be told from none.
+        let schemes = ["grpc://", "tcp://", "http://"];
+        let place = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+        if let (None, Some((scheme, _))) = (place, text.split_once("://")) {
+            return Err(wrong(format!("found the scheme `{scheme}`")));
         }
+        let full = format!("grpc://{}", place.unwrap_or(text));
+        let url = Url::parse(&full).map_err(|e| wrong(format!("the address is none ({e})")))?;
         let has_more = !matches!(url.path(), "" | "/")
             || url.query().is_some()
             || url.fragment().is_some()
@@ -52,10 +52,7 @@ impl Address {
         match url.host_str() {
             Some(host) if !host.is_empty() => Ok(Self {
                 host: host.to_owned(),
-                // `http` hides its own default.
-                port: url
-                    .port()
-                    .unwrap_or(if full.ends_with(":80") { 80 } else { PORT }),
+                port: url.port().unwrap_or(PORT),
             }),
             _ => Err(wrong("the address has no host".to_owned())),
         }
@@ -87,7 +84,7 @@ mod tests {
         for (uri, wanted) in [
             ("grpc://db:19531", "grpc://db:19531"),
             ("tcp://127.0.0.1:1", "grpc://127.0.0.1:1"),
-            ("http://db:80", "grpc://db:80"),
+            ("http://db:80/", "grpc://db:80"),
             ("db", "grpc://db:19530"),
             ("db:7/", "grpc://db:7"),
             ("grpc://[::1]:7", "grpc://[::1]:7"),

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What there is on a server: collections, partitions, segments, index definitions.
 
+use std::future::Future;
+use std::time::{Duration, Instant};
+
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use milvusdm_proto::milvus1 as wire;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tonic::Response;
 
-use super::Server;
+use super::{Client, Server};
+
+/// How long the name of a collection that was dropped may stay taken.
+const CLEANING_UP: Duration = Duration::from_secs(60);
 
 /// The default partition's tag: never written to by that name (a server with its write-ahead log
 /// on acknowledges such rows and loses them), and never read by it (always "is empty").
@@ -79,6 +86,11 @@ pub struct IndexInfo {
 }
 
 impl IndexInfo {
+    /// Whether it is none: vectors are searched one by one.
+    pub fn is_flat(&self) -> bool {
+        matches!(self.code, 0 | 1 | 9)
+    }
+
     /// Whether two definitions mean the same index.
     pub fn is_same(&self, other: &Self) -> bool {
         let parsed = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
@@ -158,47 +170,71 @@ impl Server {
     }
 
     /// Makes a collection. Right after one of the same name was dropped the server still says
-    /// that it exists, for a second or more.
+    /// that it exists, until its next round of cleaning up.
     pub fn create_collection(&self, schema: &wire::CollectionSchema) -> Result<()> {
         let doing = format!("create the collection `{}`", schema.collection_name);
-        self.retried(&doing, || {
-            let made =
-                self.once::<wire::Status, _>(&doing, Some(self.patience.timeout), |mut client| {
-                    let schema = schema.clone();
-                    async move { client.create_collection(schema).await }
-                });
+        let until = Instant::now() + CLEANING_UP;
+        loop {
+            let made = self.change(&doing, "already exists", |mut client| {
+                let schema = schema.clone();
+                async move { client.create_collection(schema).await }
+            });
             match made {
-                Err(e) if e.message().contains("delete state") => Err(e.retryable()),
-                made => made.map(|_| ()),
+                Err(e) if e.message().contains("delete state") && Instant::now() < until => {
+                    self.pause(Duration::from_millis(500));
+                }
+                made => return made,
             }
-        })
+        }
     }
 
     /// Drops a collection with everything in it.
     pub fn drop_collection(&self, collection: &str) -> Result<()> {
         let doing = format!("drop the collection `{collection}`");
-        self.ask::<wire::Status, _>(&doing, |mut client| async move {
+        self.change(&doing, "does not exist", |mut client| async move {
             client.drop_collection(name(collection)).await
         })
-        .map(|_| ())
     }
 
     /// Makes a partition.
     pub fn create_partition(&self, collection: &str, tag: &str) -> Result<()> {
         let doing = format!("create the partition `{collection}/{tag}`");
-        self.ask::<wire::Status, _>(&doing, |mut client| async move {
+        self.change(&doing, "Duplicate partition", |mut client| async move {
             client.create_partition(partition(collection, tag)).await
         })
-        .map(|_| ())
     }
 
     /// Drops a partition with everything in it.
     pub fn drop_partition(&self, collection: &str, tag: &str) -> Result<()> {
         let doing = format!("drop the partition `{collection}/{tag}`");
-        self.ask::<wire::Status, _>(&doing, |mut client| async move {
+        self.change(&doing, "not found", |mut client| async move {
             client.drop_partition(partition(collection, tag)).await
         })
-        .map(|_| ())
+    }
+
+    /// A call that changes what there is. Where its answer did not come it is made again, and
+    /// `done` is what the server says if the first one had arrived.
+    fn change<F>(&self, doing: &str, done: &str, call: impl Fn(Client) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<Response<wire::Status>, tonic::Status>>,
+    {
+        let mut is_unsure = false;
+        self.retried(doing, || {
+            match self.once(doing, Some(self.patience.timeout), &call) {
+                Err(e)
+                    if is_unsure
+                        && e.message().contains(done)
+                        && !e.message().contains("delete state") =>
+                {
+                    Ok(())
+                }
+                Err(e) => {
+                    is_unsure |= e.is_retryable();
+                    Err(e)
+                }
+                Ok(_) => Ok(()),
+            }
+        })
     }
 
     /// Waits until everything that was acknowledged for a collection is on disk and counted.

@@ -127,7 +127,9 @@ impl Server {
         let doing = "insert rows";
         let body = InsertBody::new(to, rows, ranges)?;
         let wanted = ranges.iter().map(ExactSizeIterator::len).sum::<usize>();
-        let answer = send(self.channel.clone(), body);
+        // Ids, at most 10 bytes each.
+        let most = wanted.saturating_mul(10) + (1 << 20);
+        let answer = send(self.channel.clone(), body, most);
         let answer = self.wait(doing, Some(self.insert_timeout()), answer)?;
         let ids = answer.map_err(|status| reply::unreached(self.address(), doing, &status))?;
         if let Some(refusal) = ids.refusal() {
@@ -149,7 +151,7 @@ impl Server {
     }
 }
 
-async fn send(mut channel: Channel, body: InsertBody) -> Result<VectorIds, Status> {
+async fn send(mut channel: Channel, body: InsertBody, most: usize) -> Result<VectorIds, Status> {
     let unreached = |e: tonic::transport::Error| Status::from_error(e.into());
     let mut request = http::Request::new(tonic::body::Body::new(body));
     *request.method_mut() = Method::POST;
@@ -173,7 +175,7 @@ async fn send(mut channel: Channel, body: InsertBody) -> Result<VectorIds, Statu
     let code = response.status();
     let decoder = tonic_prost::ProstCodec::<(), VectorIds>::default().decoder();
     let mut replies =
-        Streaming::new_response(decoder, response.into_body(), code, None, Some(usize::MAX));
+        Streaming::new_response(decoder, response.into_body(), code, None, Some(most));
     let reply = replies.message().await?;
     // The trailers say whether the call went well as such.
     replies.trailers().await?;

@@ -36,6 +36,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const CLOSING: Duration = Duration::from_secs(3);
 /// How often a waiting call looks whether the run is to stop.
 const LOOK: Duration = Duration::from_millis(100);
+/// Most bytes of an answer that does not hold rows: a description of thousands of segments.
+const MAX_ANSWER: usize = 64 << 20;
 /// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -114,6 +116,27 @@ impl Server {
         };
         server.version = server.ask_version()?;
         Ok(server)
+    }
+
+    /// As [`ask`](Self::ask), for an answer that may be long: of so many bytes at most.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_for<T, F>(
+        &self,
+        doing: &str,
+        most_bytes: u64,
+        call: impl Fn(Client) -> F,
+    ) -> Result<T>
+    where
+        T: HasStatus,
+        F: Future<Output = Result<Response<T>, tonic::Status>>,
+    {
+        let most_bytes = usize::try_from(most_bytes).unwrap_or(usize::MAX);
+        self.retried(doing, || {
+            let long = |client: Client| call(client.max_decoding_message_size(most_bytes));
+            self.once(doing, Some(self.patience.timeout), long)
+        })
     }
 
     /// The server's own version, `1.1.0`.
@@ -209,7 +232,7 @@ impl Server {
         F: Future<Output = Result<Response<T>, tonic::Status>>,
     {
         let client =
-            MilvusServiceClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX);
+            MilvusServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
         let reply = self.wait(doing, timeout, call(client))?;
         let reply = reply
             .map(Response::into_inner)
@@ -235,9 +258,11 @@ impl Server {
                     return Ok(answer);
                 }
                 let waited = started.elapsed();
-                let timeout = match self.is_closing.load(Ordering::Relaxed) {
-                    true => Some(CLOSING),
-                    false => {
+                let is_closing = self.is_closing.load(Ordering::Relaxed);
+                let timeout = match (is_closing, self.services.is_cancelled()) {
+                    (true, true) => Some(CLOSING),
+                    (true, false) => Some(timeout.unwrap_or(self.patience.timeout)),
+                    (false, _) => {
                         self.services.check_cancelled()?;
                         timeout
                     }
@@ -280,6 +305,19 @@ impl Server {
     /// # Errors
     /// The last failure.
     pub fn retried<T>(&self, doing: &str, attempt: impl FnMut() -> Result<T>) -> Result<T> {
+        self.retried_if(doing, attempt, |_| true)
+    }
+
+    /// The same, only while `may_be` says so of a failure.
+    ///
+    /// # Errors
+    /// The last failure.
+    pub fn retried_if<T>(
+        &self,
+        doing: &str,
+        attempt: impl FnMut() -> Result<T>,
+        may_be: impl Fn(&Error) -> bool,
+    ) -> Result<T> {
         let pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_delay(LONGEST_PAUSE)
@@ -291,7 +329,7 @@ impl Server {
                 let services = self.services.clone();
                 move |length| pause(&services, length)
             })
-            .when(|e: &Error| e.is_retryable() && !self.services.is_cancelled())
+            .when(|e: &Error| e.is_retryable() && may_be(e) && !self.services.is_cancelled())
             .notify(|error, pause| {
                 let message = format!(
                     "{doing}: {error}; trying again in {:.1} s",

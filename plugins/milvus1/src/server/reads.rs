@@ -4,8 +4,12 @@
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use milvusdm_proto::milvus1 as wire;
 
-use super::Server;
+use super::{SegmentInfo, Server};
 
+/// Longest encoding of an id.
+const MAX_VARINT: u64 = 10;
+/// What an answer may hold beside its rows.
+const SLACK: u64 = 1 << 20;
 /// Most ids that the server looks up in one call.
 pub const MAX_IDS: usize = 1000;
 
@@ -15,12 +19,15 @@ impl Server {
     ///
     /// # Errors
     /// `Remote`.
-    pub fn segment_ids(&self, collection: &str, segment: &str) -> Result<Option<Vec<i64>>> {
-        let doing = format!("list the ids of segment {segment} of `{collection}`");
-        let reply = self.ask::<wire::VectorIds, _>(&doing, |mut client| {
+    pub fn segment_ids(&self, collection: &str, segment: &SegmentInfo) -> Result<Option<Vec<i64>>> {
+        let name = &segment.name;
+        let doing = format!("list the ids of segment {name} of `{collection}`");
+        // Deleted rows are not counted, but may have come back meanwhile.
+        let most = segment.row_count.saturating_mul(2 * MAX_VARINT) + SLACK;
+        let reply = self.ask_for::<wire::VectorIds, _>(&doing, most, |mut client| {
             let param = wire::GetVectorIDsParam {
                 collection_name: collection.to_owned(),
-                segment_name: segment.to_owned(),
+                segment_name: name.clone(),
             };
             async move { client.get_vector_i_ds(param).await }
         });
@@ -43,9 +50,11 @@ impl Server {
         collection: &str,
         tag: Option<&str>,
         ids: &[i64],
+        row_bytes: u64,
     ) -> Result<Vec<wire::RowRecord>> {
         let doing = format!("read vectors of `{collection}`");
-        let reply = self.ask::<wire::VectorsData, _>(&doing, |mut client| {
+        let most = (row_bytes + 32).saturating_mul(ids.len() as u64) + SLACK;
+        let reply = self.ask_for::<wire::VectorsData, _>(&doing, most, |mut client| {
             let param = wire::VectorsIdentity {
                 collection_name: collection.to_owned(),
                 id_array: ids.to_vec(),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gets the rows of a batch stored, each exactly once, or says which are refused.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind, LogLevel, Result, Services};
 
@@ -11,6 +13,10 @@ use crate::server::{Refusal, Server};
 /// Rows that are refused one after the other without any being taken, until it is not the rows
 /// that are to blame.
 const HOPELESS: usize = 64;
+/// Pause between two counts that must agree before an insert is sent again.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Counts that may differ from those before them.
+const SETTLING: usize = 10;
 
 /// The way to one target.
 #[derive(Debug)]
@@ -20,6 +26,10 @@ pub struct Delivery {
     rows_before: u64,
     /// Rows that the server acknowledged.
     stored: u64,
+    /// Rows of a request whose answer did not come.
+    unsure: u64,
+    /// Whether the server counts rows that are not ours.
+    is_disputed: bool,
     refused_in_a_row: usize,
 }
 
@@ -41,6 +51,8 @@ impl Delivery {
             to,
             rows_before,
             stored: 0,
+            unsure: 0,
+            is_disputed: false,
             refused_in_a_row: 0,
         }
     }
@@ -48,6 +60,16 @@ impl Delivery {
     /// Rows that the server acknowledged.
     pub fn stored(&self) -> u64 {
         self.stored
+    }
+
+    /// Rows that may be stored as well: of a request whose answer did not come.
+    pub fn unsure(&self) -> u64 {
+        self.unsure
+    }
+
+    /// Whether the server counts rows that are not ours.
+    pub fn is_disputed(&self) -> bool {
+        self.is_disputed
     }
 
     /// Rows that were there before.
@@ -72,7 +94,10 @@ impl Delivery {
                 continue;
             }
             services.check_cancelled()?;
-            match self.request(server, services, rows, &ranges)? {
+            self.unsure = count as u64;
+            let answer = self.request(server, services, rows, &ranges)?;
+            self.unsure = 0;
+            match answer {
                 Inserted::Ids(ids) => {
                     self.stored += count as u64;
                     self.refused_in_a_row = 0;
@@ -110,7 +135,7 @@ impl Delivery {
     /// One request. Where the connection breaks off nobody knows whether it was stored: the
     /// server's count tells, as long as nobody else writes.
     fn request(
-        &self,
+        &mut self,
         server: &Server,
         services: &Services,
         rows: &Rows,
@@ -118,19 +143,40 @@ impl Delivery {
     ) -> Result<Inserted> {
         let count = ranges.iter().map(ExactSizeIterator::len).sum::<usize>() as u64;
         let mut is_unsure = false;
-        server.retried("insert rows", || {
+        // A count that fails was tried again already.
+        let is_counting = Cell::new(false);
+        let attempt = || {
             if is_unsure {
-                let stored = self.count(server)?;
+                is_counting.set(true);
+                let stored = self.settled(server)?;
+                is_counting.set(false);
                 if stored == self.stored + count {
                     return Ok(Inserted::Ids(self.ids_of(services, rows, ranges)));
                 }
                 if stored != self.stored {
+                    self.is_disputed = true;
                     return Err(self.interfered(server, stored));
                 }
             }
             is_unsure = true;
             server.insert(&self.to, rows, ranges)
-        })
+        };
+        server.retried_if("insert rows", attempt, |_| !is_counting.get())
+    }
+
+    /// Rows of this run that the server counts, now and again a little later: it may still be at
+    /// work on a request whose connection is gone.
+    fn settled(&self, server: &Server) -> Result<u64> {
+        let mut counted = self.count(server)?;
+        for _ in 0..SETTLING {
+            server.pause(SETTLE);
+            let again = self.count(server)?;
+            if again == counted {
+                break;
+            }
+            counted = again;
+        }
+        Ok(counted)
     }
 
     /// The ids of rows that were stored without an answer coming back.
@@ -172,12 +218,12 @@ impl Delivery {
 
     fn interfered(&self, server: &Server, counted: u64) -> Error {
         let message = format!(
-            "the server counts {counted} new rows where it acknowledged {}: another writer is at work, and what arrived can't be told",
+            "the server counts {counted} new rows where it acknowledged {}, and what arrived can't be told: another writer is at work, or a request was stored after its connection was lost",
             self.stored
         );
         Error::new(ErrorKind::Remote, message)
             .with("target", format!("{}/{}", server.address(), self.to))
-            .help("stop the other writer, then run the task again with `mode: overwrite`")
+            .help("see to it that nobody else writes; then look at what is there before you run the task again")
     }
 }
 

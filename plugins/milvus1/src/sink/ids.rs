@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use milvusdm_plugin_api::model::Descriptor;
 use milvusdm_plugin_api::{Error, Result, TargetSpec};
 
+/// Bytes of a name that a file is called after; what is added fits into 255.
+const MAX_NAME: usize = 160;
+
 /// The files of one target.
 #[derive(Debug)]
 pub struct IdFiles {
@@ -47,10 +50,18 @@ impl IdFiles {
     /// # Errors
     /// `Io`, `Denied`.
     pub fn add(&mut self, split: u64, ids: &[i64]) -> Result<()> {
-        let Some(part) = self.parts.iter_mut().find(|part| split < part.splits_end) else {
-            return Ok(());
-        };
-        part.add(ids).map_err(|e| part.failed(&e))
+        let current = self.parts.iter().position(|part| split < part.splits_end);
+        for (number, part) in self.parts.iter_mut().enumerate() {
+            match current {
+                Some(current) if number == current => {
+                    part.add(ids).map_err(|e| part.failed(&e))?;
+                }
+                // Rows come in order, and two parts may share a file.
+                Some(current) if number < current => part.close()?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Makes the files durable.
@@ -58,16 +69,19 @@ impl IdFiles {
     /// # Errors
     /// `Io`.
     pub fn finish(&mut self) -> Result<()> {
-        for part in &mut self.parts {
-            let Some(file) = &mut part.file else { continue };
-            let written = file.flush().and_then(|()| file.get_ref().sync_all());
-            written.map_err(|e| part.failed(&e))?;
-        }
-        Ok(())
+        self.parts.iter_mut().try_for_each(Part::close)
     }
 }
 
 impl Part {
+    fn close(&mut self) -> Result<()> {
+        let Some(mut file) = self.file.take() else {
+            return Ok(());
+        };
+        let written = file.flush().and_then(|()| file.get_ref().sync_all());
+        written.map_err(|e| self.failed(&e))
+    }
+
     fn add(&mut self, ids: &[i64]) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -112,6 +126,9 @@ pub fn file_name(name: &str) -> String {
         .collect();
     match name.trim_start_matches('.') {
         "" => "unnamed".to_owned(),
-        name => name.chars().take(80).collect(),
+        name => {
+            let cut = name.floor_char_boundary(MAX_NAME);
+            name.get(..cut).unwrap_or_default().to_owned()
+        }
     }
 }

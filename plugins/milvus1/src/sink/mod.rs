@@ -10,8 +10,10 @@ mod collections;
 mod delivery;
 mod ids;
 mod index;
+mod look;
 mod options;
 mod rejects;
+mod take_back;
 mod wanted;
 mod writer;
 
@@ -22,12 +24,15 @@ use milvusdm_plugin_api::model::capabilities::{
     CountCapability, PartitionCapability, ReadBackCapability, VectorCapability,
 };
 use milvusdm_plugin_api::model::{Capabilities, Elem, Kind, Metric};
-use milvusdm_plugin_api::{Result, Services, Sink, TargetRequest, TargetState, TargetWriter};
+use milvusdm_plugin_api::{
+    LogLevel, Result, Services, Sink, TargetRequest, TargetState, TargetWriter,
+};
 
 use crate::metric;
 use crate::server::Server;
 
 use collections::Collections;
+use delivery::Delivery;
 pub use options::{
     IndexChoice, IndexDefinitionOption, IndexOption, MetricOption, Milvus1SinkOptions, NonFinite,
 };
@@ -105,7 +110,17 @@ impl Sink for Milvus1Sink {
 
     fn prepare(&self, target: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
         let wanted = Wanted::of(target, &self.options)?;
-        let rows_before = self.collections.prepare(&self.server, &wanted)?;
+        let prepared = self.collections.prepare(&self.server, &wanted);
+        let rows_before = prepared.inspect_err(|_| {
+            // No writer will: what was made until then is empty.
+            let nothing = Delivery::new(wanted.to.clone(), 0);
+            let taken_back = self
+                .server
+                .closing(|| self.collections.take_back(&self.server, &wanted, &nothing));
+            if let Err(e) = taken_back {
+                self.services.log(LogLevel::Warn, &e.to_string());
+            }
+        })?;
         let writer = Writer::new(self, wanted, &target.spec, rows_before);
         Ok(Box::new(writer))
     }

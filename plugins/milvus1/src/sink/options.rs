@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::index_type;
+use crate::index_type::{self, IndexType};
 use crate::metric;
-use crate::server::{IndexInfo, Patience};
+use crate::server::Patience;
 
 /// The size from which segments are indexed, where neither task nor source say one: the
 /// server's own default, in MB.
@@ -158,7 +158,15 @@ impl Milvus1SinkOptions {
         if self.timeout == 0 {
             return wrong("timeout", "found 0 s, wanted 1 or more".to_owned());
         }
-        self.metrics()?;
+        let metrics = self.metrics()?;
+        let binary = metrics.iter().filter(|metric| metric.is_binary()).count();
+        let is_list = matches!(self.metric, Some(MetricOption::Each(_)));
+        if binary > 1 || metrics.len() - binary > 1 || (is_list && metrics.is_empty()) {
+            return wrong(
+                "metric",
+                "wanted at most one metric for float and one for binary vectors".to_owned(),
+            );
+        }
         self.own_index().map(|_| ())
     }
 
@@ -204,16 +212,13 @@ impl Milvus1SinkOptions {
     ///
     /// # Errors
     /// `Config` for a type that Milvus 1.x does not have.
-    pub fn own_index(&self) -> Result<Option<IndexInfo>> {
+    pub fn own_index(&self) -> Result<Option<(&'static IndexType, &Map<String, Value>)>> {
         let Some(IndexOption::Definition(index)) = &self.index else {
             return Ok(None);
         };
         let kind = index.kind.trim().to_ascii_uppercase();
         match index_type::of_name(&kind) {
-            Some(found) => Ok(Some(IndexInfo {
-                code: found.code,
-                params: Value::Object(index.params.clone()).to_string(),
-            })),
+            Some(found) => Ok(Some((found, &index.params))),
             None => {
                 let names: Vec<&str> = index_type::ALL.iter().map(|kind| kind.name).collect();
                 let message = format!(
@@ -260,6 +265,8 @@ mod tests {
             (r#"{"uri":"db","request_mib":257}"#, "request_mib"),
             (r#"{"uri":"db","index_file_size":5000}"#, "index_file_size"),
             (r#"{"uri":"db","metric":"COSINE"}"#, "metric"),
+            (r#"{"uri":"db","metric":["L2","IP"]}"#, "metric"),
+            (r#"{"uri":"db","metric":[]}"#, "metric"),
             (r#"{"uri":"db","index":{"type":"DISKANN"}}"#, "index"),
             (r#"{"uri":"db","timeout":0}"#, "timeout"),
         ] {
@@ -273,8 +280,8 @@ mod tests {
         assert!(options(r#"{"uri":"db","index":"none"}"#).has_no_index());
         assert!(!options(r#"{"uri":"db","index":"source"}"#).has_no_index());
         let own = options(r#"{"uri":"db","index":{"type":"hnsw","params":{"M":16}}}"#);
-        let index = own.own_index().unwrap().unwrap();
-        assert_eq!((index.code, index.params.as_str()), (11, r#"{"M":16}"#));
+        let (kind, params) = own.own_index().unwrap().unwrap();
+        assert_eq!((kind.code, params.len()), (11, 1));
         assert_eq!(
             options(r#"{"uri":"db","metric":["ip", "HAMMING"]}"#)
                 .metric_for(true)

@@ -7,7 +7,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result, TargetRequest};
 use milvusdm_proto::milvus1::CollectionSchema;
 use serde_json::Value;
 
-use super::index::IndexPlan;
+use super::index::{IndexPlan, Vectors};
 use super::options::{INDEX_FILE_SIZE, Milvus1SinkOptions};
 use crate::metric;
 use crate::server::CollectionInfo;
@@ -89,7 +89,14 @@ impl Wanted {
             id_column: field::find_role(fields, Role::Id).map(|(column, _)| column),
             vector_column,
             index_file_size: index_file_size(request, options),
-            index: IndexPlan::of(options, &spec.descriptor, element),
+            index: IndexPlan::of(
+                options,
+                &spec.descriptor,
+                Vectors {
+                    element,
+                    dim: u64::from(vector.dim),
+                },
+            ),
             had_auto_ids: spec.descriptor.id.policy == IdPolicy::Auto,
         })
     }

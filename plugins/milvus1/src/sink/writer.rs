@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use milvusdm_plugin_api::arrow::array::RecordBatch;
@@ -21,8 +20,8 @@ use super::ids::IdFiles;
 use super::options::{Milvus1SinkOptions, NonFinite};
 use super::rejects::Rejects;
 use super::wanted::Wanted;
-use crate::server::Server;
 use crate::server::insert::{Element, Rows};
+use crate::server::{IndexInfo, Server};
 
 /// Writes the rows of one target.
 pub struct Writer {
@@ -32,11 +31,19 @@ pub struct Writer {
     collections: Arc<Collections>,
     target: Wanted,
     state: Mutex<State>,
-    /// Whether it came to its end, one way or the other.
-    is_closed: AtomicBool,
+}
+
+/// How far a target is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// All rows are there and counted.
+    Published(u64),
+    TakenBack,
 }
 
 struct State {
+    stage: Stage,
     delivery: Delivery,
     rejects: Rejects,
     ids: Option<IdFiles>,
@@ -49,6 +56,7 @@ impl Writer {
         let rejects = sink.options.rejects.clone();
         let rejects = rejects.unwrap_or_else(|| home().join("rejects"));
         let state = State {
+            stage: Stage::Open,
             delivery: Delivery::new(target.to.clone(), rows_before),
             rejects: Rejects::new(&rejects, &target.name(), run),
             ids: sink
@@ -64,7 +72,6 @@ impl Writer {
             collections: Arc::clone(&sink.collections),
             target,
             state: Mutex::new(state),
-            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -194,10 +201,11 @@ impl TargetWriter for Writer {
             files.finish()?;
         }
         let counted = state.delivery.count(&self.server)?;
-        self.is_closed.store(true, Ordering::Relaxed);
-        let is_last = self.collections.finished(&self.target);
-        if is_last && counted == state.delivery.stored() {
-            self.build_index(counted)?;
+        if counted == state.delivery.stored() {
+            state.stage = Stage::Published(counted);
+            if let Some(index) = self.collections.finished(&self.target) {
+                self.build_index(&index, counted)?;
+            }
         }
         Ok(FinishAck {
             rows_added: Some(counted),
@@ -209,10 +217,11 @@ impl TargetWriter for Writer {
 
     fn abort(&self) -> Result<()> {
         let state = &mut *self.lock();
+        let taken_back = self.take_back(state);
         if let Some(files) = &mut state.ids {
             files.finish()?;
         }
-        self.take_back(state)
+        taken_back
     }
 }
 
@@ -220,33 +229,34 @@ impl Drop for Writer {
     /// Nothing half-written may look whole.
     fn drop(&mut self) {
         let state = &mut *self.lock();
-        if let Err(e) = self.take_back(state) {
+        if state.stage == Stage::Open
+            && let Err(e) = self.take_back(state)
+        {
             self.services.log(LogLevel::Warn, &e.to_string());
         }
     }
 }
 
 impl Writer {
-    fn take_back(&self, state: &State) -> Result<()> {
-        if self.is_closed.swap(true, Ordering::Relaxed) {
-            return Ok(());
+    fn take_back(&self, state: &mut State) -> Result<()> {
+        match std::mem::replace(&mut state.stage, Stage::TakenBack) {
+            Stage::TakenBack => Ok(()),
+            Stage::Open => self.server.closing(|| {
+                self.collections
+                    .take_back(&self.server, &self.target, &state.delivery)
+            }),
+            Stage::Published(rows) => Err(Error::new(
+                ErrorKind::Remote,
+                format!("the {rows} rows stay: all of them arrived, only the index is missing"),
+            )
+            .with("target", self.target.name())),
         }
-        let stored = state.delivery.stored();
-        self.server.closing(|| {
-            self.collections
-                .take_back(&self.server, &self.target, stored)
-        })
     }
 
-    fn build_index(&self, rows: u64) -> Result<()> {
+    fn build_index(&self, wanted: &IndexInfo, rows: u64) -> Result<()> {
         let collection = &self.target.to.collection;
-        let Some(wanted) = &self.target.index.index else {
-            return Ok(());
-        };
-        if self.server.index(collection)?.is_same(wanted) {
-            return Ok(());
-        }
-        self.server.create_index(collection, wanted).map_err(|e| {
+        let built = self.server.create_index(collection, wanted);
+        built.map_err(|e| {
             Error::new(
                 e.kind(),
                 format!(
@@ -258,7 +268,7 @@ impl Writer {
                 format!("{}/{}", self.server.address(), self.target.name()),
             )
             .caused_by(e)
-            .help("build it by hand, or run with `index: none` and `mode: overwrite`")
+            .help("build it by hand; the rows need not be moved again")
         })
     }
 }

@@ -119,10 +119,10 @@ fn vector(
     let dim = match (widths, dimension) {
         ([], None) => return Ok(None),
         (_, Some(dim)) => dim,
-        ([width], None) => (width * 8)
-            .checked_div(bits)
-            .filter(|dim| dim * bits == width * 8)
-            .and_then(|dim| u32::try_from(dim).ok())
+        ([width], None) => width
+            .checked_mul(8)
+            .filter(|width| width.is_multiple_of(bits))
+            .and_then(|width| u32::try_from(width / bits).ok())
             .filter(|dim| (1..=keys::MAX_DIM).contains(dim))
             .ok_or_else(|| {
                 let message =
