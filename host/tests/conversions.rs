@@ -105,3 +105,31 @@ fn uuids_stand_for_ids_and_keep_them_beside() {
         .as_primitive::<Int64Type>();
     assert_eq!(kept.values().to_vec(), planned_ids(&[2]));
 }
+
+#[test]
+fn ids_that_the_target_is_to_make_are_left_out_even_where_it_could_hold_them() {
+    for (policy, rows_have_ids) in [(["given", "generate"], false), (["given", "none"], true)] {
+        let name = policy[1];
+        let mut task = task(
+            name,
+            &json!([{"name": "a", "splits": [3]}]),
+            &with(
+                capabilities(),
+                json!({"id_types": ["Int64"], "id_policy": policy}),
+            ),
+        );
+        task["convert"] = json!({"ids": "generate"});
+        let report = run(&task);
+        assert_done(&report, 3);
+        let stored = stored(name, "a").unwrap();
+        let has_ids = stored.batches[0].1.column_by_name("id").is_some();
+        assert_eq!(has_ids, rows_have_ids, "{policy:?}");
+        let dropped = report.targets[0].conversions.iter();
+        let dropped = dropped.filter(|conversion| conversion.to.is_none()).count();
+        assert_eq!(
+            dropped,
+            usize::from(!rows_have_ids),
+            "it is said: {report:?}"
+        );
+    }
+}

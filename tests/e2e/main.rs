@@ -26,6 +26,8 @@ mod loading_access;
 mod logs;
 mod memory;
 mod modes;
+mod old_defects;
+mod old_tasks;
 mod permissions;
 mod reports;
 mod signals;

@@ -62,6 +62,9 @@ pub(super) enum Command {
     /// Show what a task would do; writes nothing
     #[command(long_about = help::PLAN_ABOUT, after_long_help = help::PLAN)]
     Plan(TaskArgs),
+    /// Print a task file of MilvusDM 1.0 as a task of today
+    #[command(long_about = help::CONVERT_ABOUT, after_long_help = help::CONVERT)]
+    Convert(ConvertArgs),
     /// Show what is in a source
     #[command(long_about = help::INSPECT_ABOUT, after_long_help = help::INSPECT)]
     Inspect(InspectArgs),
@@ -90,6 +93,13 @@ pub(super) struct RunArgs {
 pub(super) struct TaskArgs {
     /// The task file
     #[arg(value_name = "TASK.yaml")]
+    pub task: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    /// The task file of MilvusDM 1.0
+    #[arg(value_name = "OLD.yaml")]
     pub task: PathBuf,
 }
 

@@ -39,7 +39,8 @@ Examples:
   milvusdm plan task.yaml                          what would be moved; writes nothing
   milvusdm run task.yaml                           move it
   milvusdm copy faiss:/data/a.index hdf5:/data/a.h5
-  milvusdm --yaml task.yaml                        the same as `run`, as in MilvusDM 1.0
+  milvusdm --yaml F2M.yaml                         the same as `run`; files of MilvusDM 1.0 too
+  milvusdm convert F2M.yaml                        such a file as a task of today
 
 A task file:
   source: {plugin: faiss, path: /data/a.index}
@@ -55,7 +56,8 @@ Exit codes:
   130, 143  stopped by SIGINT, SIGTERM
 
 Environment:
-  MILVUSDM_PATH  folder whose `logs` takes the daily log files of runs [default: ~/milvusdm]
+  MILVUSDM_PATH  folder whose `logs` takes the daily log files of runs, and `ids` the ids that old
+                 tasks write [default: ~/milvusdm]
   LOGS_NUM       how many log files to keep; 0 = all [default: 0]
   NO_COLOR       no colours on stderr";
 
@@ -71,7 +73,8 @@ Examples:
   milvusdm run task.yaml
   milvusdm run task.yaml --receipt receipt.json    keep what was done as JSON
   milvusdm run task.yaml --json --progress off     for programs
-  milvusdm run task.yaml --log-format json 2>run.log";
+  milvusdm run task.yaml --log-format json 2>run.log
+  milvusdm run H2M.yaml                            a task file of MilvusDM 1.0, as it stands";
 
 pub(super) const COPY_ABOUT: &str = "\
 Moves data once, without a task file.
@@ -98,6 +101,18 @@ pub(super) const PLAN: &str = "\
 Examples:
   milvusdm plan task.yaml
   milvusdm plan task.yaml --json";
+
+pub(super) const CONVERT_ABOUT: &str = "\
+Prints a task file of MilvusDM 1.0 (F2M, H2M, M2M or M2H at the top) as the task of today that it \
+is run as, with comments that say what differs. Old files run without it: this is for those who \
+want to change one, and for what the old keys can't say.
+
+Writes nothing, and opens neither source nor sink. Passwords are not repeated.";
+
+pub(super) const CONVERT: &str = "\
+Examples:
+  milvusdm convert M2M.yaml >task.yaml
+  milvusdm convert M2H.yaml --json";
 
 pub(super) const INSPECT_ABOUT: &str = "\
 Shows what is in a source: collections, partitions, rows, dimension, metric and index, and the \

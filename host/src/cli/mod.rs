@@ -7,9 +7,11 @@
 
 mod args;
 mod check;
+mod convert;
 mod errors;
 mod help;
 mod leave;
+mod load_back;
 mod logs;
 mod look;
 mod new;
@@ -86,6 +88,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
     match command {
         Command::Run(args) => run::run(session, args),
         Command::Copy(args) => run::copy(session, args),
+        Command::Convert(args) => convert::convert(session, &args.task),
         Command::Plan(args) => look::plan(session, &args.task),
         Command::Inspect(args) => look::inspect(session, &args.source, args.id),
         Command::Plugins(args) => match &args.command {

@@ -8,7 +8,7 @@ use super::look::show_refusals;
 use super::progress::ProgressView;
 use super::receipt::Receipt;
 use super::session::{Answer, Session, to_value};
-use super::{errors, render};
+use super::{errors, load_back, render};
 use crate::engine;
 use crate::failure::Failure;
 use crate::plan::Plan;
@@ -112,6 +112,9 @@ fn execute(
     }
     let mut report = engine::run(&plan, &session.control);
     drop(progress);
+    if let Some(load_back) = &task.load_back {
+        load_back::write(load_back, &plan, &mut report);
+    }
     render::settle(&mut report);
     Ok(report)
 }

@@ -14,6 +14,11 @@ const SOURCE_ID: &str = "_source_id";
 
 impl Decider<'_> {
     pub(super) fn id(&mut self, from: usize, field: &Field) -> Result<()> {
+        // Whoever asks the target to make ids wants new ones, also where it could hold the old.
+        if self.allowed.ids == Some(IdConversion::Generate) && self.makes_ids() {
+            self.drop(field);
+            return Ok(());
+        }
         if self.sink.holds_id(field) {
             self.keep(from, field, true);
             return Ok(());
@@ -64,6 +69,13 @@ impl Decider<'_> {
             }
             option => Err(self.no_way_for_ids(&found, option)),
         }
+    }
+
+    fn makes_ids(&self) -> bool {
+        self.sink
+            .id_policy
+            .iter()
+            .any(|policy| policy == "generate")
     }
 
     pub(super) fn no_way_for_ids(&self, found: &str, option: Option<IdConversion>) -> Error {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::env::{self, Lookup, Written};
 use super::fault::Fault;
+use super::old::Moved;
 use super::origin::{self, FileOrigin};
 use super::place::Part;
 use super::places::Places;
@@ -70,6 +71,7 @@ impl Defaults {
             places,
             written: Written::default(),
             laid: Laid::default(),
+            moved: Moved::default(),
         };
         match layer(document, file, program) {
             Ok(layer) => Ok(Self(layer.map(Arc::new))),

@@ -49,6 +49,18 @@ impl Fault {
         }
     }
 
+    /// The same with the value called as one at another pointer is, if the message begins so.
+    pub(super) fn renamed(self, at: &str) -> Self {
+        let begin = format!("{}: ", pointer::readable(&self.pointer));
+        match self.message.strip_prefix(&begin) {
+            Some(rest) if at != self.pointer => {
+                let message = format!("{}: {rest}", pointer::readable(at));
+                Self { message, ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The fault as an error without a place.
     pub(super) fn into_error(self) -> Error {
         let error = Error::new(self.kind, self.message);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tasks: what to move from where to where, as a YAML file or as two command-line arguments.
 //!
-//! A file goes through `file` (bytes to text), `yaml` (to one JSON value with `places`), `env`
+//! A file goes through `file` (bytes to text), `yaml` (to one JSON value with `places`), `old` (one of
+//! MilvusDM 1.0 becomes a task of today), `env`
 //! (variables), `defaults` (what it leaves out), `check` (against the envelope's schema), `resolve` (what values mean). Plugin
 //! options are checked by [`Task::check_options`] when the plugin is known. Nothing here
 //! touches data, opens a plugin, prints or logs. What is wrong with a task is said with its
@@ -50,6 +51,8 @@ pub use endpoint::{Endpoint, PluginLookup};
 pub use mapping::{Mapping, TargetName};
 pub use milvusdm_plugin_api::Mode;
 pub use names::{DEFAULT_PARTITION, DatasetName};
+pub use old::{Converted, convert};
+pub(crate) use old::{LoadBack, Loadable};
 pub use raw::{ColumnConversion, Duplicates, IdConversion, Prefer};
 pub use schema::schema;
 pub use select::{Selection, Unmatched};
@@ -83,6 +86,8 @@ pub struct Task {
     pub parallel: Option<NonZeroU16>,
     /// Which plugin is meant where a name has two; `None` if the task does not say.
     pub prefer: Option<Prefer>,
+    /// Tasks to write after the run, as M2H of MilvusDM 1.0 left them.
+    pub(crate) load_back: Option<LoadBack>,
     origin: Origin,
 }
 
@@ -171,7 +176,8 @@ impl Task {
     /// Reads the text of a task file, which is called `name` in messages.
     ///
     /// # Errors
-    /// `Config` for whatever is wrong in it; `Unsupported` for a MilvusDM 1.0 task.
+    /// `Config` for whatever is wrong in it; `Unsupported` for a version of Milvus that is not
+    /// in this build.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         resolve::task(text, name, &Defaults::default(), &env::of_process)
     }

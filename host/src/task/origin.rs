@@ -11,6 +11,7 @@ use super::Side;
 use super::defaults::Laid;
 use super::env::Written;
 use super::fault::Fault;
+use super::old::Moved;
 use super::place::{Part, Place};
 use super::places::Places;
 use super::pointer;
@@ -45,6 +46,8 @@ pub(super) struct FileOrigin {
     pub places: Places,
     pub written: Written,
     pub laid: Laid,
+    /// Where values stand that are called otherwise in the file, as in one of MilvusDM 1.0.
+    pub moved: Moved,
 }
 
 impl std::fmt::Debug for FileOrigin {
@@ -105,6 +108,10 @@ impl Origin {
     /// A fault as an error at its place.
     pub(super) fn error(&self, fault: Fault, secrets: &[String]) -> Error {
         let (pointer, part) = (fault.pointer.clone(), fault.part);
+        let fault = match self {
+            Self::File(file) => file.in_its_words(fault),
+            Self::Arguments(_) => fault,
+        };
         self.locate(&pointer, part, fault.into_error(), secrets)
     }
 
@@ -146,14 +153,24 @@ impl FileOrigin {
             Ok(located) => return located,
             Err(error) => error,
         };
-        let hidden = hidden(&self.places, secrets);
-        let place = self.places.find(pointer, part);
+        let secrets: Vec<String> = secrets.iter().map(|at| self.moved.find(at)).collect();
+        let hidden = hidden(&self.places, &secrets);
+        let place = self.places.find(&self.moved.find(pointer), part);
         located(error, &self.name, &self.text, place, Some(&hidden))
     }
 
     pub(super) fn error(&self, fault: Fault) -> Error {
         let (pointer, part) = (fault.pointer.clone(), fault.part);
-        self.locate(&pointer, part, fault.into_error(), &[])
+        self.locate(&pointer, part, self.in_its_words(fault).into_error(), &[])
+    }
+
+    /// The fault with the name that the value has in the file.
+    fn in_its_words(&self, fault: Fault) -> Fault {
+        if self.laid.covers(&fault.pointer) {
+            return fault;
+        }
+        let at = self.moved.find(&fault.pointer);
+        fault.renamed(&at)
     }
 }
 

@@ -14,6 +14,7 @@ use super::env::{self, Lookup, Written};
 use super::fault::Fault;
 use super::mapping::{Mapping, Rule, Target};
 use super::names::Pattern;
+use super::old::{Channel, LoadBack, Moved, Purpose};
 use super::origin::{self, FileOrigin, Origin};
 use super::place::Part;
 use super::raw::{
@@ -41,8 +42,9 @@ pub(super) fn task(
         places,
         written: Written::default(),
         laid: Laid::default(),
+        moved: Moved::default(),
     };
-    old::refuse(&document).map_err(|fault| file.error(fault))?;
+    let load_back = of_today(&mut document, &mut file, lookup)?;
     refuse_empty(&document).map_err(|fault| file.error(fault))?;
     file.written =
         env::interpolate(&mut document, "", lookup).map_err(|fault| file.error(fault))?;
@@ -50,7 +52,24 @@ pub(super) fn task(
     let ground = (&mut file.laid, &mut file.written);
     let laid = defaults.lay_under(&mut document, ground, lookup);
     laid.map_err(|fault| file.error(fault))?;
-    from_document(document, Origin::File(Box::new(file)))
+    let task = from_document(document, Origin::File(Box::new(file)))?;
+    Ok(Task { load_back, ..task })
+}
+
+/// Makes a task of today of one of MilvusDM 1.0; any other stays as it is.
+fn of_today(
+    document: &mut Value,
+    file: &mut FileOrigin,
+    lookup: Lookup<'_>,
+) -> Result<Option<LoadBack>> {
+    let Some(channel) = Channel::of(document).map_err(|fault| file.error(fault))? else {
+        return Ok(None);
+    };
+    let translated = old::translate(channel, document, Purpose::Run(lookup))
+        .map_err(|fault| file.error(fault))?;
+    *document = translated.document;
+    file.moved = translated.moved;
+    Ok(translated.load_back)
 }
 
 /// The task that `document` says.
@@ -154,6 +173,7 @@ impl Meaning {
             memory_bytes: self.memory_bytes,
             parallel: self.parallel,
             prefer: self.prefer,
+            load_back: None,
             origin,
         }
     }

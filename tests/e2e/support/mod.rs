@@ -4,6 +4,7 @@
 //! Nothing here knows what milvusdm should do; that stands in the tests.
 
 mod binary;
+mod old;
 mod outcome;
 mod outside;
 mod plugins;
@@ -13,6 +14,7 @@ mod space;
 mod standing;
 
 pub use binary::{built, faulty_binary, milvusdm_binary as binary_path, python, repository};
+pub use old::{OldWorld, golden_rows};
 pub use outcome::Outcome;
 pub use outside::{Outside, outside_command, outside_projects, outside_target};
 pub use plugins::{SINS, compile_c, plugin_file, sins, with_plugins};

@@ -22,15 +22,18 @@ fn a_file_that_is_no_task_says_what_it_is() {
         "- a\n",
         "task.yaml:1:1: the task: found a list, wanted a mapping\n  1 | - a\n    | ^",
     );
+}
+
+#[test]
+fn a_task_of_milvusdm_1_is_checked_as_its_own_kind_of_file() {
     assert_refused(
         "# Faiss\nF2M:\n  milvus_version: 1.x\n  data_path: 'a.index'\n",
-        "task.yaml:2:1: this is a MilvusDM 1.0 task, channel F2M (Faiss to Milvus 1.x); it needs \
-         the plugin `milvus1`, which is not in this build\n  2 | F2M:\n    | ^^^\n\
-         help: write a task with `source` and `sink` for the formats of this build",
+        "task.yaml:2:1: `dest_host` is missing in F2M\n  2 | F2M:\n    | ^^^\n\
+         help: add `dest_host:` with a string",
     );
     for channel in ["H2M", "M2M", "M2H"] {
         let error = parse(&format!("{channel}: {{}}\n")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
         assert!(error.message().contains(channel), "{error}");
     }
 }
