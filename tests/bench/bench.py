@@ -3,11 +3,13 @@
 """Times milvusdm against dd on the same disk, and measures peak memory and start-up.
 
     bench.py --binary MILVUSDM --plugins FOLDER --dir FOLDER [--rows N] [--dim D] [--pairs N] [--big-rows N]
+             [--only GROUP ...] [--request-mib N ...]
 
 Inputs are random and made once, in FOLDER. Each pair is `dd bs=8M conv=fsync` of the input and
 one run of milvusdm, in turn, cache warm, everything written before ended; the ratio is taken
 pair by pair and its median is shown. Both flush to the disk before they end. Every output is
-compared with its input, bit by bit, in the same run. A plugin that is loaded from its file is
+compared with its input, bit by bit, in the same run. What goes to a server goes against a client
+that only sends (milvus1.py); there the ratio is the share of its throughput. A plugin that is loaded from its file is
 timed against the same one linked in, in at least 15 pairs. Never fails for being slow; fails if an
 output is wrong or a run does.
 """
@@ -20,11 +22,15 @@ import subprocess
 import sys
 import time
 
+import milvus1
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
 CONSTANT_MIB = 64
 LOADED_PAIRS = 15
 MEMORY_MIB = 256
+# What the sink of Milvus 1.x sends at once by default.
+REQUEST_MIB = 8
 
 
 class Finished:
@@ -102,21 +108,31 @@ class Bench:
         os.sync()
 
     def pairs(self, title, plugin, kind, target_ratio):
-        source, args = self.input[kind], self.args
+        source = self.input[kind]
+        self.pairs_of(title, f"{plugin}:{source}", (kind, source), target_ratio, [source], source)
+
+    def pairs_of(self, title, endpoint, check, target_ratio, files, same_bytes):
+        """A source of these files against dd of one file with the same bytes."""
+        args = self.args
         out, copy = f"{args.dir}/out.h5", f"{args.dir}/out.dd"
         ours, theirs = [], []
         for _ in range(args.pairs):
-            warm(source)
+            warm(same_bytes)
             remove(copy)
             os.sync()
-            theirs.append(checked(["dd", f"if={source}", f"of={copy}", "bs=8M", "conv=fsync"], quiet=True))
+            theirs.append(checked(["dd", f"if={same_bytes}", f"of={copy}", "bs=8M", "conv=fsync"], quiet=True))
             remove(copy)
             remove(out)
+            for file in files:
+                warm(file)
             os.sync()
-            ours.append(checked([args.binary, "copy", f"{plugin}:{source}", f"hdf5:{out}", "--quiet"]))
-            python("check.py", kind, source, out)
+            ours.append(checked([args.binary, "copy", endpoint, f"hdf5:{out}", "--quiet"]))
+            python("check.py", *check, out)
         remove(out)
         ratios = [a.seconds / b.seconds for a, b in zip(ours, theirs)]
+        self.add_pairs(title, ours, theirs, ratios, target_ratio)
+
+    def add_pairs(self, title, ours, theirs, ratios, target_ratio):
         self.results.append({
             "what": title,
             "seconds": statistics.median(one.seconds for one in ours),
@@ -126,6 +142,14 @@ class Bench:
             "ratio_max": max(ratios),
             "ratio_target": target_ratio,
             "peak_mib": max(one.peak_bytes for one in ours) / MIB,
+            "peak_target_mib": CONSTANT_MIB + MEMORY_MIB,
+        })
+
+    def add_peak(self, title, finished):
+        self.results.append({
+            "what": title,
+            "seconds": finished.seconds,
+            "peak_mib": finished.peak_bytes / MIB,
             "peak_target_mib": CONSTANT_MIB + MEMORY_MIB,
         })
 
@@ -175,12 +199,7 @@ class Bench:
                 python("check.py", "zeros", args.big_rows, args.dim, out)
                 remove(out)
             gib = args.big_rows * args.dim * 4 / 2**30
-            self.results.append({
-                "what": f"Faiss Flat of {gib:.3g} GiB {title}",
-                "seconds": finished.seconds,
-                "peak_mib": finished.peak_bytes / MIB,
-                "peak_target_mib": CONSTANT_MIB + MEMORY_MIB,
-            })
+            self.add_peak(f"Faiss Flat of {gib:.3g} GiB {title}", finished)
 
     def start_up(self):
         for what, command, target_ms in (
@@ -197,11 +216,11 @@ class Bench:
     def show(self):
         size = f"{self.args.rows} x {self.args.dim}"
         print(f"\n{size}, {self.args.pairs} interleaved pairs, outputs verified, everything fsynced\n")
-        line = "{:<32} {:>9} {:>9} {:>7} {:>13} {:>8} {:>10} {:>8}"
+        line = "{:<34} {:>9} {:>9} {:>7} {:>13} {:>8} {:>10} {:>8}"
         print(line.format("", "milvusdm", "against", "ratio", "(min-max)", "target", "peak RSS", "target"))
         for result in self.results:
             if "milliseconds" in result:
-                print(f"{result['what']:<32} {result['milliseconds']:>6.1f} ms"
+                print(f"{result['what']:<34} {result['milliseconds']:>6.1f} ms"
                       f"{'':>33} {result['milliseconds_target']:>5} ms")
                 continue
             has_ratio = "ratio" in result
@@ -231,18 +250,40 @@ def main():
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--big-rows", type=int, default=8 << 20)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP",
+                        help=f"of {', '.join(GROUPS)}")
+    parser.add_argument("--request-mib", type=int, nargs="+", default=[REQUEST_MIB],
+                        help="sizes of insert requests to Milvus 1.x")
     args = parser.parse_args()
     os.environ["MILVUSDM_PATH"] = f"{args.dir}/home"
     bench = Bench(args)
     bench.prepare()
+    for group in args.only:
+        GROUPS[group](bench)
+    bench.show()
+
+
+def files(bench):
     bench.pairs("Faiss Flat to HDF5", "faiss", "flat", 1.5)
     bench.pairs("HDF5 to HDF5, contiguous", "hdf5", "hdf5", 1.5)
     bench.pairs("Faiss IVF-Flat to HDF5", "faiss", "ivf", 2.5)
+
+
+def loaded(bench):
     bench.loaded("Faiss Flat to null, as .so", "flat", "null")
     bench.loaded("Faiss Flat to HDF5, as .so", "flat", "hdf5")
-    bench.big()
-    bench.start_up()
-    bench.show()
+
+
+# What can be measured alone, with `--only`.
+GROUPS = {
+    "files": files,
+    "loaded": loaded,
+    "big": Bench.big,
+    "start-up": Bench.start_up,
+    "milvus1-files": lambda bench: milvus1.directories(bench, python),
+    "milvus1-server": lambda bench: milvus1.servers(bench, checked, warm),
+    "milvus1-memory": lambda bench: milvus1.memory(bench, checked),
+}
 
 
 if __name__ == "__main__":

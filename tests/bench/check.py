@@ -4,9 +4,11 @@
 
     check.py flat|ivf INPUT.index OUTPUT.h5
     check.py hdf5 INPUT.h5 OUTPUT.h5
+    check.py milvus1 FOLDER OUTPUT.h5         a folder as make_milvus1_data.py writes it
     check.py zeros ROWS DIM OUTPUT.h5
     check.py make-hdf5 OUTPUT.h5 ROWS DIM     writes the input of the HDF5 runs, with h5py
 """
+import os
 import struct
 import sys
 
@@ -68,6 +70,27 @@ def hdf5(source, output):
                 compare(name, start, two[name][start:start + PART], one[name][start:start + PART])
 
 
+def milvus1(source, output):
+    """Segments follow each other in the order of their numbers, without deleted rows."""
+    start, tables = 0, f"{source}/db/tables/big"
+    with h5py.File(output) as h5:
+        vectors, ids = h5["embeddings"], h5["ids"]
+        for name in sorted(os.listdir(tables)):
+            every = np.fromfile(f"{tables}/{name}/{name}.uid", "<i8", offset=8)
+            live = np.ones(len(every), bool)
+            live[np.fromfile(f"{tables}/{name}/deleted_docs", "<i4", offset=8)] = False
+            rows = np.memmap(f"{tables}/{name}/{name}.rv", "<f4", "r", 8).reshape(len(every), -1)
+            for at in range(0, len(every), PART):
+                part = slice(at, at + PART)
+                wanted, wanted_ids = rows[part][live[part]], every[part][live[part]]
+                end = start + len(wanted)
+                compare("vectors", start, vectors[start:end], wanted)
+                compare("ids", start, ids[start:end], wanted_ids)
+                start = end
+        if vectors.shape[0] != start or ids.shape[0] != start:
+            fail(f"shapes are {vectors.shape} and {ids.shape}, wanted {start} rows")
+
+
 def zeros(rows, dim, output):
     with h5py.File(output) as h5:
         if h5["embeddings"].shape != (rows, dim):
@@ -96,6 +119,8 @@ if __name__ == "__main__":
             ivf(source, output)
         case ["hdf5", source, output]:
             hdf5(source, output)
+        case ["milvus1", source, output]:
+            milvus1(source, output)
         case ["zeros", rows, dim, output]:
             zeros(int(rows), int(dim), output)
         case ["make-hdf5", output, rows, dim]:

@@ -2,8 +2,10 @@
 //! Each shipped plugin as a file of its own: it keeps its contract, and moves the same bytes as
 //! the one that is linked in.
 
+use milvusdm_standin::{Standin, StandinOptions};
 use serde_json::Value;
 
+use crate::support::milvus1::{GOLDEN, copy_folder, stored};
 use crate::support::{Outcome, Space, data, milvusdm, plugin_file, text};
 
 /// Tries the file of a plugin on a sample.
@@ -77,6 +79,23 @@ fn the_loaded_hdf5_plugin_keeps_both_contracts() {
 }
 
 #[test]
+fn the_loaded_milvus1_plugin_keeps_the_contract() {
+    let space = Space::new();
+    let damaged = space.path("damaged");
+    copy_folder(&data("milvus1/golden/float_basic"), &damaged);
+    std::fs::write(damaged.join("db/meta.sqlite"), "no SQLite file").expect("a file of ours");
+    let damaged = format!("milvus1:{}", text(damaged));
+    for golden in &GOLDEN {
+        let source = format!("milvus1:{}", text(golden.path()));
+        let rows = golden.count().to_string();
+        let samples = ["--missing", "milvus1:none", "--damaged", &damaged];
+        let options = [&["--source", &source, "--rows", &rows], &samples[..]].concat();
+        let outcome = check(&space, "milvus1", &options);
+        outcome.prints(&["good; `milvus1`", "milvus1 source"]);
+    }
+}
+
+#[test]
 fn the_loaded_random_and_null_plugins_keep_their_contracts() {
     let space = Space::new();
     let random = "random:101?dim=3&splits=4&partitions=3";
@@ -94,7 +113,7 @@ fn same_both_ways(source: &str) {
         let mut args = vec!["run".to_owned(), task, "--json".to_owned()];
         if loaded {
             args.extend(["--prefer".to_owned(), "loaded".to_owned()]);
-            for name in ["faiss", "hdf5", "random"] {
+            for name in ["faiss", "hdf5", "milvus1", "random"] {
                 args.extend(["--allow-plugin".to_owned(), text(plugin_file(name))]);
             }
         }
@@ -145,6 +164,29 @@ fn hdf5_files_and_random_rows_give_the_same_bytes_both_ways() {
         text(data("hdf5/shop"))
     ));
     same_both_ways("{plugin: random, rows: 5000, dim: 16, splits: 3, partitions: 2}");
+}
+
+#[test]
+fn milvus1_directories_give_the_same_bytes_both_ways() {
+    for golden in &GOLDEN {
+        let path = text(golden.path());
+        same_both_ways(&format!("{{plugin: milvus1, path: {path:?}}}"));
+    }
+}
+
+#[test]
+fn a_server_gets_the_same_from_the_loaded_milvus1_plugin() {
+    let space = Space::new();
+    let file = text(plugin_file("milvus1"));
+    let loaded = ["--prefer", "loaded", "--allow-plugin", &file];
+    for golden in &GOLDEN {
+        let server = Standin::start(StandinOptions::default()).expect("a server");
+        let source = format!("milvus1:{}", text(golden.path()));
+        let sink = format!("milvus1:{}", server.uri());
+        let args = [&["copy", &source, &sink], &loaded[..]].concat();
+        milvusdm(&space, &args).run().exits(0);
+        assert_eq!(stored(&server), golden.rows(), "{}", golden.name);
+    }
 }
 
 #[test]

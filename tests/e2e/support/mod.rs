@@ -4,6 +4,7 @@
 //! Nothing here knows what milvusdm should do; that stands in the tests.
 
 mod binary;
+pub mod milvus1;
 mod old;
 mod outcome;
 mod outside;
@@ -11,6 +12,7 @@ mod plugins;
 mod python;
 mod run;
 mod space;
+mod standin;
 mod standing;
 
 pub use binary::{built, faulty_binary, milvusdm_binary as binary_path, python, repository};
@@ -21,6 +23,7 @@ pub use plugins::{SINS, compile_c, plugin_file, sins, with_plugins};
 pub use python::{read_h5, run_python};
 pub use run::{Run, milvusdm, open_binary};
 pub use space::{Space, set_mode};
+pub use standin::StandinProcess;
 pub use standing::Standing;
 
 use std::path::{Path, PathBuf};

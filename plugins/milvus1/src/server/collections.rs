@@ -94,13 +94,18 @@ impl IndexInfo {
     /// Whether two definitions mean the same index.
     pub fn is_same(&self, other: &Self) -> bool {
         let parsed = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
-        // Of binary vectors the server takes 1 and 2 for 9 and 10, and gives back what was asked.
-        let plain = |code: i64| match code {
+        self.call_code() == other.call_code() && parsed(&self.params) == parsed(&other.params)
+    }
+
+    /// The number of its type in calls. Indexes of binary vectors go by the number of their float
+    /// kind there: a server refuses 9 and 10, which its metadata have
+    /// (`server/delivery/request/CreateIndexRequest.cpp`).
+    fn call_code(&self) -> i64 {
+        match self.code {
             9 => 1,
             10 => 2,
             code => code,
-        };
-        plain(self.code) == plain(other.code) && parsed(&self.params) == parsed(&other.params)
+        }
     }
 }
 
@@ -271,7 +276,7 @@ impl Server {
         let param = wire::IndexParam {
             status: None,
             collection_name: collection.to_owned(),
-            index_type: i32::try_from(index.code).unwrap_or(0),
+            index_type: i32::try_from(index.call_code()).unwrap_or(0),
             extra_params: vec![wire::KeyValuePair {
                 key: "params".to_owned(),
                 value: index.params.clone(),

@@ -103,8 +103,9 @@ fn wish(param: &wire::IndexParam, metric: Metric) -> Answer<IndexWish> {
         return refuse(ErrorCode::IllegalIndexType, reason);
     }
     let engine = match (metric.is_binary(), number) {
-        (true, FLAT | BIN_FLAT) => BIN_FLAT,
-        (true, IVF_FLAT | BIN_IVF_FLAT) => BIN_IVF_FLAT,
+        // A real server takes its own numbers of binary indexes from nobody.
+        (true, FLAT) => BIN_FLAT,
+        (true, IVF_FLAT) => BIN_IVF_FLAT,
         (true, _) | (false, BIN_FLAT | BIN_IVF_FLAT) => {
             let reason = "Invalid index type for collection metric type";
             return refuse(ErrorCode::IllegalIndexType, reason);
