@@ -30,7 +30,7 @@ CONSTANT_MIB = 64
 LOADED_PAIRS = 15
 MEMORY_MIB = 256
 # What the sink of Milvus 1.x sends at once by default.
-REQUEST_MIB = 8
+REQUEST_MIB = 4
 
 
 class Finished:

@@ -30,7 +30,7 @@ struct Arguments {
     #[arg(long)]
     uri: String,
     /// MiB of vectors and ids in a request.
-    #[arg(long, value_name = "MIB", default_value_t = 8)]
+    #[arg(long, value_name = "MIB", default_value_t = 4)]
     request_mib: usize,
     /// How many requests are sent.
     #[arg(long, value_name = "COUNT")]

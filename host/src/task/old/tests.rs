@@ -305,7 +305,7 @@ fn errors_point_into_the_old_file_in_its_words() {
         "a secret number",
     );
     assert_refused(&format!("{F2M}M2H: {{}}\n"), "old.yaml:13:1", "one channel");
-    assert_refused("F2M:\n", "old.yaml:1:1", "F2M: found null");
+    assert_refused("F2M:\n", "old.yaml:1:1", "F2M: found nothing");
 }
 
 #[test]

@@ -25,8 +25,9 @@ use tonic::codec::{Codec as _, Streaming};
 use super::reply::{self, HasStatus as _, Refusal};
 use super::{Channel, Server};
 
-/// Bytes that are encoded at once.
-const PIECE: usize = 256 << 10;
+/// Bytes that are encoded at once: few enough that they are still in the processor's cache when the
+/// kernel copies them.
+const PIECE: usize = 64 << 10;
 /// Bytes before a message: whether it is compressed, and its length.
 const FRAME_HEAD: usize = 5;
 const PATH: &str = "/milvus.grpc.MilvusService/Insert";
@@ -241,16 +242,16 @@ impl InsertBody {
         let count = (PIECE / each).clamp(1, self.current.len());
         let rows = self.current.start..self.current.start + count;
         self.current.start = rows.end;
-        let mut piece = BytesMut::with_capacity(each * count);
+        let mut piece = Vec::with_capacity(each * count);
         for vector in self
             .rows
             .vectors_of(&rows)
             .chunks_exact(self.rows.row_bytes)
         {
-            piece.put_slice(&self.row_head);
-            piece.put_slice(vector);
+            piece.extend_from_slice(&self.row_head);
+            piece.extend_from_slice(vector);
         }
-        Some(piece.freeze())
+        Some(piece.into())
     }
 }
 
@@ -295,24 +296,32 @@ fn row_head(element: Element, row_bytes: usize) -> Bytes {
 fn tail(to: &Destination, rows: &Rows, ranges: &[Range<usize>]) -> Bytes {
     let mut tail = BytesMut::new();
     if let Some(ids) = &rows.ids {
-        let sent = || {
-            ranges
-                .iter()
-                .filter_map(|range| ids.get(range.clone()))
-                .flatten()
-        };
-        let bytes: usize = sent().map(|id| encoded_len_varint(*id as u64)).sum();
-        tail.reserve(bytes + 16);
+        let sent = ranges.iter().filter_map(|range| ids.get(range.clone()));
+        let packed = packed(sent.flatten());
+        tail.reserve(packed.len() + 16);
         encode_key(insert_param::IDS, WireType::LengthDelimited, &mut tail);
-        encode_varint(bytes as u64, &mut tail);
-        for id in sent() {
-            encode_varint(*id as u64, &mut tail);
-        }
+        encode_varint(packed.len() as u64, &mut tail);
+        tail.put_slice(&packed);
     }
     if let Some(partition) = &to.partition {
         put_text(&mut tail, insert_param::PARTITION, partition);
     }
     tail.freeze()
+}
+
+/// Ids as a packed field has them. The server waits for the first byte meanwhile, and what prost
+/// has for it takes several times as long.
+fn packed<'a>(ids: impl Iterator<Item = &'a i64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for id in ids {
+        let mut rest = *id as u64;
+        while rest >= 0x80 {
+            bytes.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+    }
+    bytes
 }
 
 fn put_text(to: &mut BytesMut, field: u32, text: &str) {
