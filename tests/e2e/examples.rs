@@ -75,6 +75,10 @@ fn the_targets_that_the_examples_name_are_what_is_there_afterwards() {
         "lossy-faiss.h5",
         "merge/goods/hats.h5",
         "merge/goods/shoes.h5",
+        "milvus1/w_bin/_default.h5",
+        "milvus1/w_mixed/_default.h5",
+        "milvus1/w_mixed/wp.h5",
+        "milvus1/w_only/_default.h5",
         "select/hats/_default.h5",
     ];
     assert_eq!(files, wanted);
@@ -138,7 +142,7 @@ fn the_benchmark_measures_and_verifies_every_route() {
     let results: serde_json::Value = serde_json::from_slice(&results).expect("results in JSON");
     assert_eq!(
         results["results"].as_array().map(Vec::len),
-        Some(9),
+        Some(14),
         "{printed}"
     );
 }

@@ -111,7 +111,7 @@ fn a_plugin_that_is_not_found_is_told_with_every_place() {
     assert!(!trace.exists(), "{outcome}");
     outcome.says(&[
         "there is no plugin `sins`; searched",
-        "linked in: faiss, hdf5, null, random",
+        "linked in: faiss, hdf5, milvus1, null, random",
         &format!("{empty} (--plugin-dir): no {FILE}"),
         &format!("{missing} (MILVUSDM_PLUGIN_PATH): no such folder"),
         &format!(

@@ -90,8 +90,11 @@ pub fn of_neutral(family: &str, quantizer: &str, is_binary: bool) -> Option<&'st
     })
 }
 
+/// A parameter with the least and the most that the server takes.
+type Range = (&'static str, u64, u64);
+
 /// Ranges that the server takes, by parameter: all of an index type's must be there.
-const RANGES: [(&str, &[(&str, u64, u64)]); 6] = [
+const RANGES: [(&str, &[Range]); 6] = [
     ("IVF", &[("nlist", 1, 65_536)]),
     ("BIN_IVF", &[("nlist", 1, 65_536)]),
     ("HNSW", &[("M", 4, 64), ("efConstruction", 8, 512)]),

@@ -23,7 +23,7 @@ pub struct Milvus1Source {
 #[derive(Debug)]
 enum Origin {
     /// From the files of a server that is stopped.
-    Cold(ColdSource),
+    Cold(Box<ColdSource>),
     /// From a running server.
     Online(OnlineSource),
 }
@@ -33,7 +33,9 @@ impl Source for Milvus1Source {
 
     fn open(options: Milvus1SourceOptions, services: Services) -> Result<Self> {
         let origin = match options.place()? {
-            Place::Directory(path) => Origin::Cold(ColdSource::open(path, &options, services)?),
+            Place::Directory(path) => {
+                Origin::Cold(Box::new(ColdSource::open(path, &options, services)?))
+            }
             Place::Server(uri) => {
                 let patience = options.patience();
                 let online = OnlineSource::open(uri, options.flush, patience, services)?;

@@ -227,7 +227,7 @@ impl InsertBody {
             head: Some(head.freeze()),
             rows: rows.clone(),
             row_head,
-            ranges: ranges.to_vec().into_iter(),
+            ranges: Vec::from(ranges).into_iter(),
             current: 0..0,
             tail: Some(tail),
         })

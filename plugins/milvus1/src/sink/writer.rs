@@ -99,7 +99,7 @@ impl Writer {
                 let list = list.ok_or_else(|| odd("vectors are no lists"))?;
                 let values = list.values().as_primitive_opt::<Float32Type>();
                 let values = values.ok_or_else(|| odd("vectors are no 32-bit floats"))?;
-                let first = usize::try_from(list.value_offset_at(0)).unwrap_or(0);
+                let first = list.value_offset_at(0);
                 values
                     .values()
                     .inner()
