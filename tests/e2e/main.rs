@@ -28,6 +28,7 @@ mod memory;
 mod milvus1_damaged;
 mod milvus1_exact;
 mod milvus1_memory;
+mod milvus1_mysql;
 mod milvus1_servers;
 mod milvus1_sink;
 mod milvus1_troubles;

@@ -4,6 +4,7 @@
 //! Nothing here knows what milvusdm should do; that stands in the tests.
 
 mod binary;
+pub mod mariadb;
 pub mod milvus1;
 mod old;
 mod outcome;
