@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::convert::Conversion;
 use crate::ledger::Ledger;
-use crate::registry::Entry;
+use crate::registry::{Entry, PluginFile};
 
 /// Version of the JSON documents.
 pub const VERSION: u32 = 1;
@@ -204,9 +204,17 @@ impl PluginView {
             name: entry.info.name.clone(),
             version: entry.info.version.clone(),
             file: file.map(|file| file.path.display().to_string()),
-            sha256: file.and_then(|file| Some(file.digest.hexadecimal().ok()?.to_owned())),
+            sha256: file.and_then(sha256),
         }
     }
+}
+
+/// The hash of a file whose code runs.
+fn sha256(file: &PluginFile) -> Option<String> {
+    let hash = file.digest.hexadecimal();
+    hash.inspect_err(|error| tracing::warn!(%error, "The plugin's hash is left out."))
+        .ok()
+        .map(str::to_owned)
 }
 
 /// What became of a target, or is to become of it.

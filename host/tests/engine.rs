@@ -345,10 +345,9 @@ fn datasets_that_can_not_share_a_target_are_shown_and_refused() {
 
 #[test]
 fn what_can_not_be_taken_back_is_not_said_to_be() {
-    let lasting = json!({"transactional_publish": false});
     let datasets = json!([{"name": "a", "splits": [100]}]);
-    let mut task = task("lasting", &datasets, &with(capabilities(), lasting));
-    task["sink"]["sin"] = "fails to write".into();
+    let mut task = task("lasting", &datasets, &capabilities());
+    task["sink"]["sin"] = "fails for good".into();
     task["source"]["dim"] = 50_000.into();
     task["memory"] = "16MiB".into();
     let report = run(&task);

@@ -10,6 +10,7 @@
 pub mod abi;
 mod buffers;
 mod error;
+mod files;
 mod forward;
 pub mod model;
 mod plugin;
@@ -20,6 +21,7 @@ pub mod testkit;
 
 pub use buffers::BufferPool;
 pub use error::{Error, ErrorKind, Result};
+pub use files::FileStamp;
 pub use plugin::{
     NoSink, NoSource, PanicStrategy, Plugin, PluginIdentity, PluginInfo, Registration,
     TrampolineTable, is_plugin_name,

@@ -16,12 +16,23 @@ use crate::task::{LoadBack, Loadable};
 pub(super) fn write(load_back: &LoadBack, plan: &Plan, report: &mut RunReport) {
     let done = plan.targets.iter().zip(&report.targets);
     let done = done.filter(|(_, view)| view.status == Status::Done);
+    let mut without = Vec::new();
     let written: Result<usize> = done
-        .filter_map(|(target, view)| loadable(target, view))
+        .filter_map(|(target, view)| {
+            let loadable = loadable(target, view);
+            if loadable.is_none() {
+                without.push(format!(
+                    "{}: no task that loads it back, because its metric is not known",
+                    target.name()
+                ));
+            }
+            loadable
+        })
         .try_fold(0, |count, loadable| {
             load_back.write(&loadable)?;
             Ok(count + 1)
         });
+    report.notices.extend(without);
     match written {
         Ok(0) => {}
         Ok(count) => report.notices.push(format!(

@@ -97,12 +97,15 @@ impl ListedFile {
         let known = listed.known.as_ref();
         let note = known.and_then(|known| known.facts.note.as_ref());
         let name = known.map(|known| known.name.clone());
+        let hash = known.map(|known| known.digest.hexadecimal());
         Self {
             name: name.or_else(|| load::name_of(&listed.path)),
             version: note.map(|note| note.version.clone()),
-            sha256: known.and_then(|known| Some(known.digest.hexadecimal().ok()?.to_owned())),
+            sha256: hash
+                .as_ref()
+                .and_then(|hash| Some((*hash.as_ref().ok()?).to_owned())),
+            refused: listed.refused.or_else(|| hash?.err()),
             file: listed.path,
-            refused: listed.refused,
         }
     }
 }

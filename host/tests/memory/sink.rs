@@ -108,7 +108,7 @@ impl TargetWriter for Writer {
         let rows = batch.num_rows();
         let mut batches = self.batches.lock().unwrap();
         let ack = match self.options.sin.as_str() {
-            "fails to write" if batches.len() == 2 => {
+            "fails to write" | "fails for good" if batches.len() == 2 => {
                 return Err(Error::new(ErrorKind::Io, "the disk is full"));
             }
             "drops a row silently" if batches.is_empty() => {
@@ -156,6 +156,9 @@ impl TargetWriter for Writer {
     }
 
     fn abort(&self) -> Result<()> {
+        if self.options.sin == "fails for good" {
+            return Err(Error::new(ErrorKind::Io, "rows can't be taken back"));
+        }
         self.batches.lock().unwrap().clear();
         Ok(())
     }

@@ -9,11 +9,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arrow_schema::{DataType, SchemaRef};
 use milvusdm_plugin_api::model::{BitOrder, Elem, SchemaBuilder, VectorType};
-use milvusdm_plugin_api::{Error, ErrorKind, ReadRequest, Result, Services, Split};
+use milvusdm_plugin_api::{Error, ErrorKind, FileStamp, ReadRequest, Result, Services, Split};
 
 use crate::decoder::{Decoder, Tables};
 use crate::format::invlists::ListTable;
-use crate::format::read_at::{Stamp, changed};
 use crate::format::{self, IndexFile, Parsed, ReadAt};
 use crate::ids::{self, IdMaps};
 use crate::layout::{Layout, Storage};
@@ -36,9 +35,9 @@ pub struct Index {
     pub layout: Result<Layout>,
     /// Changes when the content does.
     pub fingerprint: String,
-    stamp: Stamp,
+    stamp: FileStamp,
     /// The file with on-disk lists.
-    lists: Option<(PathBuf, Stamp)>,
+    lists: Option<(PathBuf, FileStamp)>,
     lossy: Lossy,
     services: Services,
     pools: Arc<Pools>,
@@ -239,11 +238,11 @@ impl Index {
 
     /// Opens the files again, if they are the same.
     fn reopen(&self) -> Result<Files> {
-        let same = |path: &Path, stamp: Stamp| -> Result<Arc<dyn ReadAt>> {
+        let same = |path: &Path, stamp: FileStamp| -> Result<Arc<dyn ReadAt>> {
             let file = IndexFile::open(path, true, &self.services)?;
             match file.stamp() == stamp {
                 true => Ok(Arc::new(file)),
-                false => Err(changed().with("file", path.display())),
+                false => Err(FileStamp::changed().with("file", path.display())),
             }
         };
         let file = same(&self.place.path, self.stamp)?;

@@ -57,29 +57,3 @@ proptest! {
         }
     }
 }
-
-/// Not a test: how long a large directory takes. `DIRECTORY=… cargo test … -- --ignored`.
-#[test]
-#[ignore = "measures"]
-fn measures_a_directory() {
-    let path = std::env::var("DIRECTORY").unwrap();
-    let start = std::time::Instant::now();
-    let source = open(std::path::Path::new(&path), &json!({})).unwrap();
-    let opened = start.elapsed();
-    let (mut rows, mut bytes) = (0, 0);
-    for dataset in source.datasets().unwrap() {
-        for split in source.splits(&dataset.key).unwrap() {
-            let mut reader = source.read(&dataset, &split, &request(4 << 20, 0)).unwrap();
-            while let Some(batch) = reader.next().unwrap() {
-                rows += batch.num_rows();
-                bytes += milvusdm_plugin_api::model::batch::bytes_of(&batch);
-            }
-        }
-    }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
-    panic!(
-        "{rows} rows, {bytes} bytes: opened in {opened:?}, all in {:?}; {peak}",
-        start.elapsed()
-    );
-}

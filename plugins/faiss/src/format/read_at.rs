@@ -5,12 +5,12 @@
 //! It must not cache, and must not allocate by a length that it was not given a buffer for.
 
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use milvusdm_plugin_api::{Error, ErrorKind, Result, Services};
+use milvusdm_plugin_api::{Error, ErrorKind, FileStamp, Result, Services};
 use rustix::fs::OFlags;
 
 /// Bytes that are read by position; reading moves no cursor, so threads share one.
@@ -61,34 +61,12 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// What tells a file from another, or from itself after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mtime: i64,
-    mtime_nsec: i64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.len(),
-            mtime: metadata.mtime(),
-            mtime_nsec: metadata.mtime_nsec(),
-        }
-    }
-}
-
 /// A regular file, opened read-only.
 #[derive(Debug)]
 pub struct IndexFile {
     file: File,
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
     services: Services,
 }
 
@@ -103,36 +81,23 @@ impl IndexFile {
         if !follow_links {
             flags |= OFlags::NOFOLLOW;
         }
-        let failed = |doing: &str, e: &io::Error| Error::io(doing, e).with("file", path.display());
         let file = File::options()
             .read(true)
             .custom_flags(flags.bits() as i32)
             .open(path)
-            .map_err(|e| failed("can't open the file for reading", &e))?;
-        let metadata = file
-            .metadata()
-            .map_err(|e| failed("can't examine the file", &e))?;
-        if !metadata.is_file() {
-            let found = match metadata.is_dir() {
-                true => "a directory",
-                false => "a device, pipe or socket",
-            };
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("expected a regular file, found {found}"),
-            )
-            .with("file", path.display()));
-        }
+            .map_err(|e| {
+                Error::io("can't open the file for reading", &e).with("file", path.display())
+            })?;
         Ok(Self {
+            stamp: FileStamp::of(&file, path)?,
             file,
             path: path.to_owned(),
-            stamp: Stamp::of(&metadata),
             services: services.clone(),
         })
     }
 
     /// What tells it from another file.
-    pub fn stamp(&self) -> Stamp {
+    pub fn stamp(&self) -> FileStamp {
         self.stamp
     }
 
@@ -148,16 +113,15 @@ impl IndexFile {
     /// `Io` where the ends can't be read.
     pub fn fingerprint(&self) -> Result<String> {
         const END_BYTES: u64 = 64 << 10;
-        let end_bytes = self.stamp.size.min(END_BYTES);
+        let end_bytes = self.stamp.size().min(END_BYTES);
         let mut ends = vec![0; 2 * end_bytes as usize];
         let (first, last) = ends.split_at_mut(end_bytes as usize);
         read_at(self, 0, first, "the first bytes")?;
-        read_at(self, self.stamp.size - end_bytes, last, "the last bytes")?;
+        read_at(self, self.stamp.size() - end_bytes, last, "the last bytes")?;
         Ok(format!(
-            "size={} mtime={}.{:09} ends={:016x}",
-            self.stamp.size,
-            self.stamp.mtime,
-            self.stamp.mtime_nsec,
+            "size={} mtime={} ends={:016x}",
+            self.stamp.size(),
+            self.stamp.modified(),
             xxhash_rust::xxh3::xxh3_64(&ends)
         ))
     }
@@ -165,7 +129,7 @@ impl IndexFile {
 
 impl ReadAt for IndexFile {
     fn len(&self) -> u64 {
-        self.stamp.size
+        self.stamp.size()
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
@@ -177,23 +141,8 @@ impl ReadAt for IndexFile {
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        let metadata = self.file.metadata().map_err(|e| {
-            Error::io("can't examine the file", &e).with("file", self.path.display())
-        })?;
-        if Stamp::of(&metadata) == self.stamp {
-            return Ok(());
-        }
-        Err(changed()
-            .with("file", self.path.display())
-            .with("found", format_args!("{} bytes", metadata.len()))
-            .with("expected", format_args!("{} bytes", self.stamp.size)))
+        self.stamp.expect_unchanged(&self.file, &self.path)
     }
-}
-
-/// An error for a file that is not what it was.
-pub fn changed() -> Error {
-    Error::new(ErrorKind::Format, "the file changed while it was read")
-        .help("let its writer finish, then run the task again")
 }
 
 /// [`ReadAt::read_exact_at`] with the error said in the project's terms.
@@ -245,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let services = Services::detached();
         let error = IndexFile::open(folder.path(), true, &services).unwrap_err();
-        assert!(error.to_string().contains("a directory"), "{error}");
+        assert!(error.to_string().contains("a folder"), "{error}");
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(
             rustix::fs::CWD,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use milvusdm_plugin_api::Result;
+use milvusdm_plugin_api::{FileStamp, Result};
 
 use super::flat::too_many;
 use super::walk::{List, ListWalk, Place};
@@ -14,7 +14,6 @@ use super::{Rows, Run, front};
 use crate::decode::Packing;
 use crate::format::ReadAt;
 use crate::format::invlists::{ListTable, Lists};
-use crate::format::read_at::changed;
 use crate::format::window::Window;
 
 /// A stretch of rows in list order.
@@ -77,7 +76,7 @@ impl ListRows {
                     list.rows
                 };
                 if end > list.rows {
-                    return Err(changed());
+                    return Err(FileStamp::changed());
                 }
                 if row < end {
                     return Ok(Some((list, row, end - row)));
@@ -93,7 +92,7 @@ impl ListRows {
                 return Ok(None);
             }
             // The table can't end before the stretch does.
-            let list = self.walk.next()?.ok_or_else(changed)?;
+            let list = self.walk.next()?.ok_or_else(FileStamp::changed)?;
             let is_first = list.entry == self.range.start.entry;
             self.list = Some((list, if is_first { self.range.first_row } else { 0 }));
         }

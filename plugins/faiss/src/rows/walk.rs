@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use milvusdm_plugin_api::Result;
+use milvusdm_plugin_api::{FileStamp, Result};
 
 use crate::format::ReadAt;
 use crate::format::invlists::{ListTable, Lists, panorama_list_bytes};
-use crate::format::read_at::changed;
 use crate::format::window::Window;
 
 /// Where a walk stands; what it needs to go on from there.
@@ -52,7 +51,7 @@ pub struct ListWalk {
 
 fn sum(a: u64, b: u64) -> Result<u64> {
     // The parser added the same numbers up without overflow.
-    a.checked_add(b).ok_or_else(changed)
+    a.checked_add(b).ok_or_else(FileStamp::changed)
 }
 
 impl ListWalk {
@@ -142,7 +141,7 @@ impl ListWalk {
                 let padded = bytes(rows.div_ceil(batch.max(1)), batch)?;
                 let ids_at = sum(place.at, bytes(padded, code_bytes)?)?;
                 let whole = panorama_list_bytes(rows, code_bytes, levels, batch.max(1));
-                self.place.at = sum(place.at, whole.ok_or_else(changed)?)?;
+                self.place.at = sum(place.at, whole.ok_or_else(FileStamp::changed)?)?;
                 list(entry, rows, place.at, ids_at)
             }
             ListTable::Blocks { .. } | ListTable::Buckets { .. } => {
@@ -159,7 +158,7 @@ impl ListWalk {
                 let ids_at = codes_at.wrapping_add(bytes(capacity, code_bytes)?);
                 // An empty list's offset means nothing.
                 if rows > 0 && ids_at < codes_at {
-                    return Err(changed());
+                    return Err(FileStamp::changed());
                 }
                 list(entry, rows, codes_at, ids_at)
             }
@@ -236,5 +235,5 @@ pub fn for_each_id(
 }
 
 fn bytes(rows: u64, row_bytes: u64) -> Result<u64> {
-    rows.checked_mul(row_bytes).ok_or_else(changed)
+    rows.checked_mul(row_bytes).ok_or_else(FileStamp::changed)
 }

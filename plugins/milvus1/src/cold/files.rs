@@ -4,13 +4,13 @@
 //!
 //! It knows nothing of what is in the files.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use milvusdm_plugin_api::{Error, ErrorKind, FileStamp, Result};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 
 /// A folder that is open.
@@ -160,73 +160,31 @@ fn failed(doing: &str, path: &Path, cause: io::Error) -> Error {
     }
 }
 
-/// What tells a file from another, or from itself after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    /// Bytes.
-    pub size: u64,
-    mtime: i64,
-    mtime_nsec: i64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.len(),
-            mtime: metadata.mtime(),
-            mtime_nsec: metadata.mtime_nsec(),
-        }
-    }
-
-    /// The same for a copy that kept its time.
-    pub fn fingerprint(&self) -> String {
-        format!("{}@{}.{:09}", self.size, self.mtime, self.mtime_nsec)
-    }
-}
-
 /// A regular file, open for reading by position.
 #[derive(Debug)]
 pub struct DataFile {
     file: File,
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
 }
 
 impl DataFile {
     fn new(file: File, path: PathBuf) -> Result<Self> {
-        let metadata = file
-            .metadata()
-            .map_err(|e| failed("examine the file", &path, e))?;
-        if !metadata.is_file() {
-            let found = match metadata.is_dir() {
-                true => "a folder",
-                false => "a device, pipe or socket",
-            };
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("expected a regular file, found {found}"),
-            )
-            .with("file", path.display()));
-        }
         Ok(Self {
+            stamp: FileStamp::of(&file, &path)?,
             file,
-            stamp: Stamp::of(&metadata),
             path,
         })
     }
 
-    /// What it was when it was opened.
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
+    /// Changes when the file does; the same for a copy that kept its time.
+    pub fn fingerprint(&self) -> String {
+        format!("{}@{}", self.stamp.size(), self.stamp.modified())
     }
 
     /// Bytes, as it was opened.
     pub fn size(&self) -> u64 {
-        self.stamp.size
+        self.stamp.size()
     }
 
     /// Where it is.
@@ -263,27 +221,17 @@ impl DataFile {
     /// # Errors
     /// `Format` if not.
     pub fn check_unchanged(&self) -> Result<()> {
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|e| failed("examine the file", &self.path, e))?;
-        if Stamp::of(&metadata) == self.stamp {
-            return Ok(());
-        }
-        Err(changed()
-            .with("file", self.path.display())
-            .with("found", format_args!("{} bytes", metadata.len()))
-            .with("expected", format_args!("{} bytes", self.stamp.size)))
+        let unchanged = self.stamp.expect_unchanged(&self.file, &self.path);
+        unchanged.map_err(|e| e.help(STOP_THE_SERVER))
     }
 }
 
+const STOP_THE_SERVER: &str = "stop the Milvus server, then run the task again";
+
 /// An error for a directory that is not what it was.
 pub fn changed() -> Error {
-    Error::new(
-        ErrorKind::Format,
-        "the data directory changed while it was read",
-    )
-    .help("stop the Milvus server, then run the task again")
+    let message = "the data directory changed while it was read";
+    Error::new(ErrorKind::Format, message).help(STOP_THE_SERVER)
 }
 
 #[cfg(test)]

@@ -158,11 +158,11 @@ impl Segment {
 
     /// Changes when the segment's files do.
     pub fn fingerprint(&self) -> String {
-        let deleted = self.deleted.as_ref().map(|f| f.stamp().fingerprint());
+        let deleted = self.deleted.as_ref().map(|f| f.fingerprint());
         format!(
             "rv={} uid={} deleted={} width={}",
-            self.vectors.stamp().fingerprint(),
-            self.ids.stamp().fingerprint(),
+            self.vectors.fingerprint(),
+            self.ids.fingerprint(),
             deleted.as_deref().unwrap_or("none"),
             self.vector_bytes
         )

@@ -72,7 +72,7 @@ impl Listing {
         let failed = |e: &std::io::Error| {
             Error::io("keep the ids of a collection", e)
                 .with("folder", std::env::temp_dir().display())
-                .help("they take 24 bytes a row there; set TMPDIR to a folder with more room")
+                .help("they take 28 bytes a row there; set TMPDIR to a folder with more room")
         };
         let ids = tempfile::tempfile().map_err(|e| failed(&e))?;
         let mut writer = BufWriter::new(&ids);

@@ -103,12 +103,7 @@ impl OnlineSource {
     pub fn splits(&self, dataset_key: &str) -> Result<Vec<Split>> {
         let (found, partition) = self.find(dataset_key)?;
         let listing = self.listing(found)?;
-        if listing.number(&partition.tag).is_none() {
-            let what = format!("the partition `{dataset_key}` was dropped meanwhile");
-            return Err(Error::new(ErrorKind::NotFound, what)
-                .with("server", self.server.address())
-                .help("run the task again"));
-        }
+        self.number(&listing, found, partition)?;
         let row_bytes = found.row_bytes();
         let segments = listing.segments(&partition.tag);
         let splits = segments.map(|(name, rows)| {
@@ -154,7 +149,9 @@ impl OnlineSource {
         let place = Place {
             collection: found.info.name.clone(),
             tag,
-            partition: listing.number(&partition.tag).unwrap_or(0),
+            partition: self.number(&listing, found, partition)?,
+            schema: Arc::clone(&found.schema),
+            vector: found.vector.clone(),
         };
         Ok(Box::new(Reader::new(
             Arc::clone(&self.server),
@@ -162,7 +159,6 @@ impl OnlineSource {
             listing,
             place,
             rows,
-            (Arc::clone(&found.schema), found.vector.clone()),
             request,
         )))
     }
@@ -216,6 +212,17 @@ impl OnlineSource {
         found.ok_or_else(|| {
             let what = format!("the server has no dataset `{dataset_key}`");
             Error::new(ErrorKind::NotFound, what).with("server", self.server.address())
+        })
+    }
+
+    /// A partition's position in the listing, which is younger than the list of partitions.
+    fn number(&self, listing: &Listing, found: &Found, partition: &PartitionInfo) -> Result<u32> {
+        listing.number(&partition.tag).ok_or_else(|| {
+            let name = format!("{}/{}", found.info.name, partition.tag);
+            let what = format!("the partition `{name}` was dropped while it was looked at");
+            Error::new(ErrorKind::NotFound, what)
+                .with("server", self.server.address())
+                .help("run the task again")
         })
     }
 

@@ -32,7 +32,7 @@ pub fn held_bytes(row_bytes: u64) -> u64 {
     rows.saturating_mul(row_bytes.saturating_mul(2) + 128)
 }
 
-/// Where the rows are.
+/// Where the rows are, and what they look like.
 #[derive(Debug)]
 pub struct Place {
     /// The collection.
@@ -41,6 +41,10 @@ pub struct Place {
     pub tag: Option<String>,
     /// The partition's position in the listing.
     pub partition: u32,
+    /// The columns: id, vector.
+    pub schema: SchemaRef,
+    /// The vectors.
+    pub vector: VectorType,
 }
 
 /// Reads a segment.
@@ -50,8 +54,6 @@ pub struct Reader {
     listing: Arc<Listing>,
     place: Place,
     left: Range<u64>,
-    schema: SchemaRef,
-    vector: VectorType,
     rows_per_batch: u64,
     /// Rows that are still to be passed over.
     first_row: u64,
@@ -66,18 +68,15 @@ impl Reader {
         listing: Arc<Listing>,
         place: Place,
         rows: Range<u64>,
-        (schema, vector): (SchemaRef, VectorType),
         request: &ReadRequest,
     ) -> Self {
-        let row_bytes = vector.row_bytes().unwrap_or(0) as u64 + 8;
+        let row_bytes = place.vector.row_bytes().unwrap_or(0) as u64 + 8;
         Self {
             server,
             services,
             listing,
             place,
             left: rows,
-            schema,
-            vector,
             rows_per_batch: request.rows_per_batch(row_bytes),
             first_row: request.first_row,
             unreadable: 0,
@@ -103,7 +102,7 @@ impl Reader {
     /// Adds the rows of ids to a batch.
     fn fetch(&mut self, ids: &[i64], batch: &mut Rows) -> Result<()> {
         let tag = self.place.tag.as_deref();
-        let row_bytes = self.vector.row_bytes().unwrap_or(0) as u64;
+        let row_bytes = self.place.vector.row_bytes().unwrap_or(0) as u64;
         let records = self
             .server
             .vectors(&self.place.collection, tag, ids, row_bytes)?;
@@ -113,7 +112,7 @@ impl Reader {
             } else if self.first_row > 0 {
                 self.first_row -= 1;
             } else {
-                batch.push(*id, &record, &self.vector).map_err(|e| {
+                batch.push(*id, &record, &self.place.vector).map_err(|e| {
                     e.with("collection", &self.place.collection)
                         .with("id", id)
                         .with("server", self.server.address())
@@ -126,7 +125,7 @@ impl Reader {
 
 impl BatchReader for Reader {
     fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let row_bytes = self.vector.row_bytes().unwrap_or(0) as u64;
+        let row_bytes = self.place.vector.row_bytes().unwrap_or(0) as u64;
         let mut batch = Rows::default();
         while !self.left.is_empty() {
             let room = self.rows_per_batch.saturating_sub(batch.ids.len() as u64);
@@ -141,7 +140,7 @@ impl BatchReader for Reader {
         }
         match batch.ids.is_empty() {
             true => Ok(None),
-            false => batch.finish(&self.schema).map(Some),
+            false => batch.finish(&self.place.schema).map(Some),
         }
     }
 

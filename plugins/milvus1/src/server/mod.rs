@@ -32,7 +32,8 @@ pub use reply::{HasStatus, ILLEGAL_VECTOR_ID, Refusal};
 
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long the server may take for what is taken away in the end.
+/// How long the server may take for each call by which a run that is to stop takes away what it
+/// made.
 const CLOSING: Duration = Duration::from_secs(3);
 /// How often a waiting call looks whether the run is to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -118,27 +119,6 @@ impl Server {
         Ok(server)
     }
 
-    /// As [`ask`](Self::ask), for an answer that may be long: of so many bytes at most.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn ask_for<T, F>(
-        &self,
-        doing: &str,
-        most_bytes: u64,
-        call: impl Fn(Client) -> F,
-    ) -> Result<T>
-    where
-        T: HasStatus,
-        F: Future<Output = Result<Response<T>, tonic::Status>>,
-    {
-        let most_bytes = usize::try_from(most_bytes).unwrap_or(usize::MAX);
-        self.retried(doing, || {
-            let long = |client: Client| call(client.max_decoding_message_size(most_bytes));
-            self.once(doing, Some(self.patience.timeout), long)
-        })
-    }
-
     /// The server's own version, `1.1.0`.
     pub fn version(&self) -> &str {
         &self.version
@@ -202,6 +182,27 @@ impl Server {
     {
         self.retried(doing, || {
             self.once(doing, Some(self.patience.timeout), &call)
+        })
+    }
+
+    /// As [`ask`](Self::ask), for an answer that may be long: of so many bytes at most.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_for<T, F>(
+        &self,
+        doing: &str,
+        most_bytes: u64,
+        call: impl Fn(Client) -> F,
+    ) -> Result<T>
+    where
+        T: HasStatus,
+        F: Future<Output = Result<Response<T>, tonic::Status>>,
+    {
+        let most_bytes = usize::try_from(most_bytes).unwrap_or(usize::MAX);
+        self.retried(doing, || {
+            let long = |client: Client| call(client.max_decoding_message_size(most_bytes));
+            self.once(doing, Some(self.patience.timeout), long)
         })
     }
 
@@ -283,8 +284,8 @@ impl Server {
         })
     }
 
-    /// Makes calls that take away what a run left, though it may have been asked to stop. The
-    /// server gets a few seconds for each.
+    /// Makes calls that take away what a run left, though it may have been asked to stop: then the
+    /// server gets a few seconds for each, before the host gives the run up.
     ///
     /// # Errors
     /// Those of `calls`.

@@ -129,30 +129,32 @@ impl Look<'_> {
     fn expect_alike(&self) -> Result<()> {
         let target = self.target;
         let targets = &self.collection.targets;
-        let differs = |what: &str, option: &str, other: &Wanted| {
+        let differs = |what: &str, option: Option<&str>, other: &Wanted| {
             let message = format!(
                 "`{}` and `{}` differ in {what}, but are to be one collection",
                 target.name(),
                 other.name()
             );
-            Err(Error::new(ErrorKind::Unsupported, message).help(match option {
-                "" => "send them to collections of their own with `map`".to_owned(),
-                option => format!("say `{option}` under `sink`, or send them to collections of their own with `map`"),
-            }))
+            let apart = "send them to collections of their own with `map`";
+            Err(
+                Error::new(ErrorKind::Unsupported, message).help(match option {
+                    None => apart.to_owned(),
+                    Some(option) => format!("say `{option}` under `sink`, or {apart}"),
+                }),
+            )
         };
         for other in targets {
-            let same = |a, b| a == b;
             if (other.dimension, other.element) != (target.dimension, target.element) {
-                return differs("dimension or kind of vectors", "", other);
+                return differs("dimension or kind of vectors", None, other);
             }
-            if !same(other.metric, target.metric) {
-                return differs("metric", "metric", other);
+            if other.metric != target.metric {
+                return differs("metric", Some("metric"), other);
             }
-            if !same(Some(other.index_file_size), Some(target.index_file_size)) {
-                return differs("`index_file_size`", "index_file_size", other);
+            if other.index_file_size != target.index_file_size {
+                return differs("`index_file_size`", Some("index_file_size"), other);
             }
             if other.index.index != target.index.index {
-                return differs("their index", "index", other);
+                return differs("their index", Some("index"), other);
             }
         }
         match targets.iter().filter(|other| other.to == target.to).count() {

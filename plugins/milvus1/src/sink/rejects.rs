@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use milvusdm_plugin_api::{Error, Result};
+use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use crate::server::insert::{Element, Rows};
@@ -13,16 +13,18 @@ use crate::server::insert::{Element, Rows};
 /// The file of a target's refused rows; made with the first of them.
 #[derive(Debug)]
 pub struct Rejects {
-    path: PathBuf,
+    /// `None` where no folder is known.
+    path: Option<PathBuf>,
     target: String,
     file: Option<BufWriter<File>>,
 }
 
 impl Rejects {
     /// A file in a folder, named after target and run.
-    pub fn new(folder: &Path, target: &str, run: &str) -> Self {
+    pub fn new(folder: Option<PathBuf>, target: &str, run: &str) -> Self {
+        let name = format!("{}_{run}.jsonl", super::ids::file_name(target));
         Self {
-            path: folder.join(format!("{}_{run}.jsonl", super::ids::file_name(target))),
+            path: folder.map(|folder| folder.join(name)),
             target: target.to_owned(),
             file: None,
         }
@@ -30,7 +32,7 @@ impl Rejects {
 
     /// Where the rows are, once there are some.
     pub fn path(&self) -> Option<&Path> {
-        self.file.is_some().then_some(self.path.as_path())
+        self.file.as_ref().and(self.path.as_deref())
     }
 
     /// Keeps rows.
@@ -41,25 +43,33 @@ impl Rejects {
         if refused.is_empty() {
             return Ok(());
         }
-        let written = self.write(rows, refused);
-        written.map_err(|e| {
+        let help = "name a folder for them with `rejects` under `sink`";
+        let Some(path) = self.path.clone() else {
+            let message = "rows are refused, and there is no folder to keep them in: neither MILVUSDM_PATH nor HOME is set";
+            return Err(Error::new(ErrorKind::Config, message)
+                .with("option", "rejects")
+                .help(help));
+        };
+        self.write(&path, rows, refused).map_err(|e| {
             Error::io("keep the rows that were refused", &e)
-                .with("file", self.path.display())
-                .help("name another folder with `rejects` under `sink`")
+                .with("file", path.display())
+                .help(help)
         })
     }
 
-    fn write(&mut self, rows: &Rows, refused: &[(usize, String)]) -> std::io::Result<()> {
+    fn write(
+        &mut self,
+        path: &Path,
+        rows: &Rows,
+        refused: &[(usize, String)],
+    ) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                if let Some(folder) = self.path.parent() {
+                if let Some(folder) = path.parent() {
                     std::fs::create_dir_all(folder)?;
                 }
-                let file = OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&self.path)?;
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
                 none.insert(BufWriter::new(file))
             }
         };

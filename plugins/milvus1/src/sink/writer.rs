@@ -54,11 +54,11 @@ impl Writer {
     pub fn new(sink: &Milvus1Sink, target: Wanted, spec: &TargetSpec, rows_before: u64) -> Self {
         let run = &sink.run;
         let rejects = sink.options.rejects.clone();
-        let rejects = rejects.unwrap_or_else(|| home().join("rejects"));
+        let rejects = rejects.or_else(|| Some(home()?.join("rejects")));
         let state = State {
             stage: Stage::Open,
             delivery: Delivery::new(target.to.clone(), rows_before),
-            rejects: Rejects::new(&rejects, &target.name(), run),
+            rejects: Rejects::new(rejects, &target.name(), run),
             ids: sink
                 .options
                 .ids
@@ -273,11 +273,9 @@ impl Writer {
     }
 }
 
-/// Where MilvusDM 1.0 kept its own files.
-fn home() -> PathBuf {
-    let given = std::env::var_os("MILVUSDM_PATH").filter(|path| !path.is_empty());
-    given.map(PathBuf::from).unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").unwrap_or_default();
-        PathBuf::from(home).join("milvusdm")
-    })
+/// Where MilvusDM 1.0 kept its own files; `None` without a home.
+fn home() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let given = set("MILVUSDM_PATH").map(PathBuf::from);
+    given.or_else(|| Some(PathBuf::from(set("HOME")?).join("milvusdm")))
 }

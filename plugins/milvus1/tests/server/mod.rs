@@ -40,6 +40,17 @@ pub fn options(server: &Standin, folder: &std::path::Path, more: Value) -> Value
     options
 }
 
+/// Ids from 0 on.
+pub fn ids(count: i64) -> Vec<i64> {
+    (0..count).collect()
+}
+
+/// An open sink.
+pub fn sink(options: &Value) -> milvusdm_plugin_api::abi::SinkHandle {
+    let plugin = PLUGIN_TABLE.handle();
+    plugin.open_sink(options, Services::detached()).unwrap()
+}
+
 /// The vector of a row: other for each id.
 pub fn vector(id: i64) -> Vec<f32> {
     (0..DIM).map(|i| id as f32 + i as f32 / 8.0).collect()

@@ -209,7 +209,7 @@ impl Log {
 
     /// Changes when the log does.
     pub fn fingerprint(&self) -> String {
-        let files = self.files.iter().map(|f| f.file.stamp().fingerprint());
+        let files = self.files.iter().map(|f| f.file.fingerprint());
         format!(
             "wal={}-{} files={}",
             self.start.0,
