@@ -232,9 +232,11 @@ struct milvusdm_writer;
  *      "read_back": {"by_id": false, "scan": true}}
  *
  * TargetSpec (from the host). A target that will be written, or null in partition for the default
- * one. mode: fail, skip, append or overwrite where it exists. rows: null unless known exactly.
+ * one. mode: fail, skip, append or overwrite where it exists. rows: null unless known exactly. parts:
+ * the datasets that go into it, in plan order, with the splits of each.
  *     {"collection": "faces", "partition": null, "mode": "fail", "rows": 1000, "bytes": 520000,
- *      "descriptor": {"system": "pairs", "collection": "faces"}}
+ *      "descriptor": {"system": "pairs", "collection": "faces"},
+ *      "parts": [{"splits": 4, "descriptor": {"system": "pairs", "collection": "faces"}}]}
  *
  * TargetState. What is there already, and what writing needs. `volume` tells what shares the free
  * bytes. Each refusal is an Error and stops the run before the first write. All may be left out.

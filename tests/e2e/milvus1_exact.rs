@@ -5,6 +5,7 @@
 use milvusdm_standin::{Standin, StandinOptions};
 use serde_json::{Value, json};
 
+use crate::support::old::OldWorld;
 use crate::support::milvus1::{GOLDEN, Golden, copy_folder, state_of, stored};
 use crate::support::{Space, milvusdm, run_python, set_mode, text};
 
@@ -99,6 +100,18 @@ fn every_golden_directory_arrives_on_a_server_row_for_row_with_its_definitions()
         assert!(before == state_of(&golden.path()), "{}", golden.name);
         balances(golden, &report);
         holds(&server, golden);
+    }
+}
+
+#[test]
+fn every_golden_directory_goes_through_files_and_the_tasks_beside_them_to_a_server() {
+    for golden in &GOLDEN {
+        let world = OldWorld::new();
+        world.export(golden.name, "'*'");
+        for (_, task) in world.tasks_left() {
+            world.run(&task).exits(0);
+        }
+        holds(&world.server, golden);
     }
 }
 

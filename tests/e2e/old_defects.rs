@@ -18,37 +18,12 @@ fn hdf5(paths: &[&str]) -> String {
     format!("  data_path: [{}]\n  data_dir:", paths.join(", "))
 }
 
-/// The tasks that an M2H run left, with the port of another server.
-fn tasks_left(world: &OldWorld) -> Vec<(String, String)> {
-    let names = world.space.list("data").into_iter();
-    let names = names.filter(|name| name.ends_with(".yaml"));
-    let read = |name: String| {
-        let task = std::fs::read_to_string(world.space.path("data").join(&name)).expect("a task");
-        let port = format!("dest_port: {}", world.server.port());
-        assert!(task.contains("dest_port: 19530"), "{task}");
-        (name, task.replace("dest_port: 19530", &port))
-    };
-    names.map(read).collect()
-}
-
-#[track_caller]
-fn export(world: &OldWorld, golden: &str, collections: &str) {
-    let milvus = world.milvus(golden);
-    let task = format!(
-        "M2H:\n  milvus_version: 1.x\n  source_milvus_path: {}\n  mysql_parameter:\n  \
-         source_collection: {collections}\n  data_dir: '{}'\n",
-        milvus.display(),
-        text(world.space.path("data")),
-    );
-    world.run(&task).exits(0);
-}
-
 // Defect 1.
 #[test]
 fn m2h_and_its_own_tasks_bring_back_every_partition() {
     let world = OldWorld::new();
-    export(&world, "partitions", "{parts_user: }");
-    let tasks = tasks_left(&world);
+    world.export("partitions", "{parts_user: }");
+    let tasks = world.tasks_left();
     assert_eq!(tasks.len(), 3, "{tasks:?}");
     // Whatever comes first, and again: nothing is there twice.
     for (_, task) in tasks.iter().chain(tasks.iter().rev()) {
@@ -205,8 +180,8 @@ fn an_empty_default_partition_does_not_keep_back_the_others() {
         world.rows("emptydefault", "full"),
         golden_rows("empty", "emptydefault", "full")
     );
-    export(&world, "empty", "{emptydefault: }");
-    for (_, task) in tasks_left(&world) {
+    world.export("empty", "{emptydefault: }");
+    for (_, task) in world.tasks_left() {
         world.run(&task).exits(0);
     }
     assert_eq!(world.counts("emptydefault")["full"], 4);
@@ -317,7 +292,7 @@ fn tags_with_any_letter_and_files_that_are_only_readable_are_no_trouble() {
             "{name}: {files:?}"
         );
     }
-    for (_, task) in tasks_left(&world) {
+    for (_, task) in world.tasks_left() {
         world.run(&task).exits(0);
     }
     let wanted = golden_rows("partitions", "parts_user", "p1");

@@ -71,10 +71,17 @@ impl Existing {
         columns.fold(0, u64::saturating_add)
     }
 
-    /// The metric that the file names.
-    pub fn metric(&self) -> (Option<&String>, Option<f64>) {
+    /// Keeps what the file says of itself: its metric where the new rows bring none, and its
+    /// indexes.
+    pub fn complete(&self, plan: &mut FilePlan) {
         let vector = &self.contents.vector_type;
-        (vector.metric.as_ref(), vector.metric_arg)
+        if plan.vector.metric.is_none() {
+            plan.vector.metric.clone_from(&vector.metric);
+            plan.vector.metric_arg = vector.metric_arg;
+        }
+        if !self.contents.indexes.is_empty() {
+            plan.indexes.clone_from(&self.contents.indexes);
+        }
     }
 
     fn refuse(&self, why: String) -> Error {

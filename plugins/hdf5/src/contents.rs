@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, SchemaRef};
-use milvusdm_plugin_api::model::{SchemaBuilder, VectorType};
+use milvusdm_plugin_api::model::{IndexDefinition, SchemaBuilder, VectorType};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use crate::column::{Column, Reading};
@@ -26,6 +26,8 @@ pub struct Contents {
     pub collection: Option<String>,
     /// Partition, as a root attribute says.
     pub partition: Option<String>,
+    /// Definitions of indexes, as a root attribute says.
+    pub indexes: Vec<IndexDefinition>,
     /// What the vectors are.
     pub vector_type: VectorType,
     /// The vectors.
@@ -55,11 +57,13 @@ pub struct Attributes {
     pub dim: Option<i64>,
     /// Order of bits.
     pub bit_order: Option<String>,
+    /// Definitions of indexes.
+    pub indexes: Vec<IndexDefinition>,
 }
 
 impl Attributes {
     /// The attributes of MilvusDM's own files.
-    pub const NAMES: [&str; 7] = [
+    pub const NAMES: [&str; 8] = [
         "milvusdm_format",
         "collection",
         "partition",
@@ -67,6 +71,7 @@ impl Attributes {
         "metric_arg",
         "dim",
         "bit_order",
+        "indexes",
     ];
 
     fn read(file: &H5File, options: &SourceOptions) -> Result<Self> {
@@ -97,8 +102,23 @@ impl Attributes {
             metric_arg: meant(is_own, file.float_attribute("metric_arg"))?,
             dim: meant(is_own, file.int_attribute("dim"))?,
             bit_order: text("bit_order")?,
+            indexes: match is_own {
+                true => indexes(file)?,
+                false => Vec::new(),
+            },
         })
     }
+}
+
+/// The definitions of indexes in a file of our format.
+fn indexes(file: &H5File) -> Result<Vec<IndexDefinition>> {
+    let text = file.text_attribute("indexes")?;
+    let indexes = text.map(|text| serde_json::from_str(&text)).transpose();
+    indexes.map(Option::unwrap_or_default).map_err(|e| {
+        file.format_error(format!(
+            "root attribute `indexes` is no list of index definitions: {e}"
+        ))
+    })
 }
 
 /// In a file that is not of our format, an attribute of another type means something else.
@@ -158,6 +178,7 @@ impl Contents {
             file,
             collection: attributes.collection,
             partition: attributes.partition,
+            indexes: attributes.indexes,
             vector_type,
             vectors: Column::new("vector", stored, reading),
             ids,

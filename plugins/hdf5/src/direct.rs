@@ -48,7 +48,8 @@ impl DirectFile {
     /// # Errors
     /// `Io`, also where the disk is too full.
     pub fn create(partial: &Partial, plan: &FilePlan, rows: u64) -> Result<Self> {
-        let file = partial.hand_over(|path| NewFile::create(path, &plan.attributes()))?;
+        let attributes = plan.attributes()?;
+        let file = partial.hand_over(|path| NewFile::create(path, &attributes))?;
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
             let dataset = &column.dataset;

@@ -41,7 +41,8 @@ impl GrowingFile {
     /// # Errors
     /// `Io`.
     pub fn create(partial: &Partial, plan: &FilePlan, chunking: Chunking) -> Result<Self> {
-        let file = partial.hand_over(|path| NewFile::create(path, &plan.attributes()))?;
+        let attributes = plan.attributes()?;
+        let file = partial.hand_over(|path| NewFile::create(path, &attributes))?;
         // Not before: making the file cuts it to nothing, and what was kept with it.
         let mut room = Room::new(plan.columns.len());
         room.keep(partial.file()?, 0)?;

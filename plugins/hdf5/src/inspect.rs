@@ -17,6 +17,9 @@ pub fn tree(contents: &Contents) -> Node {
     fact("rows", json!(contents.rows()));
     fact("collection", json!(contents.collection));
     fact("partition", json!(contents.partition));
+    if !contents.indexes.is_empty() {
+        fact("indexes", json!(contents.indexes));
+    }
     let roles = [
         ("ids", contents.ids.as_ref()),
         ("vectors", Some(&contents.vectors)),

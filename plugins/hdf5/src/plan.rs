@@ -3,7 +3,7 @@
 
 use arrow_schema::{DataType, Field, Schema};
 use milvusdm_plugin_api::model::schema::{Column as Role, classify};
-use milvusdm_plugin_api::model::{BitOrder, Kind, VectorType, wire};
+use milvusdm_plugin_api::model::{BitOrder, IndexDefinition, Kind, VectorType, wire};
 use milvusdm_plugin_api::{Error, ErrorKind, Result, TargetSpec};
 
 use crate::h5::{AttributeValue, Chunking, Compression, Element, NewDataset, Number};
@@ -33,6 +33,8 @@ pub struct FilePlan {
     pub columns: Vec<PlanColumn>,
     /// What the vectors are.
     pub vector: VectorType,
+    /// Definitions of indexes, for a system that can build them.
+    pub indexes: Vec<IndexDefinition>,
     collection: String,
     partition: Option<String>,
 }
@@ -79,6 +81,7 @@ impl FilePlan {
         let plan = Self {
             columns,
             vector,
+            indexes: indexes(spec),
             collection: spec.collection.clone(),
             partition: spec.partition.clone(),
         };
@@ -104,7 +107,10 @@ impl FilePlan {
     }
 
     /// The root attributes.
-    pub fn attributes(&self) -> Vec<(&'static str, AttributeValue)> {
+    ///
+    /// # Errors
+    /// `Internal` where a definition of an index is no JSON.
+    pub fn attributes(&self) -> Result<Vec<(&'static str, AttributeValue)>> {
         let text = |value: &str| AttributeValue::Text(value.to_owned());
         let mut attributes = vec![
             ("milvusdm_format", AttributeValue::Int(FORMAT_VERSION)),
@@ -124,7 +130,12 @@ impl FilePlan {
             let order = self.vector.bit_order.unwrap_or(BitOrder::Unknown);
             attributes.push(("bit_order", text(order.as_str())));
         }
-        attributes
+        if !self.indexes.is_empty() {
+            let indexes = serde_json::to_string(&self.indexes)
+                .map_err(|e| Error::new(ErrorKind::Internal, format!("write an index: {e}")))?;
+            attributes.push(("indexes", text(&indexes)));
+        }
+        Ok(attributes)
     }
 
     /// Bytes of a row in datasets; strings' own bytes are elsewhere.
@@ -189,6 +200,15 @@ impl FilePlan {
 /// Whether the options leave it open that datasets are written in one piece.
 pub fn is_contiguous(options: &SinkOptions) -> Result<bool> {
     Ok(options.compression()? == Compression::None && options.chunk_rows.is_none())
+}
+
+/// The definitions on which all datasets of a target agree.
+fn indexes(spec: &TargetSpec) -> Vec<IndexDefinition> {
+    let first = &spec.descriptor.indexes;
+    match spec.parts.iter().all(|part| part.descriptor.indexes == *first) {
+        true => first.clone(),
+        false => Vec::new(),
+    }
 }
 
 fn id_dataset(field: &Field, name: &str) -> Result<NewDataset> {

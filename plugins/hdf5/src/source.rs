@@ -167,6 +167,9 @@ impl Hdf5Source {
             .find(|found| found.dataset.key == key)
         {
             found.check_same(&schema, &file)?;
+            if found.dataset.descriptor.indexes != contents.indexes {
+                found.dataset.descriptor.indexes.clear();
+            }
             found.files.push(file);
             return Ok(());
         }
@@ -184,6 +187,7 @@ impl Hdf5Source {
                 policy,
                 unique: Unique::Unknown,
             },
+            indexes: contents.indexes,
             ..Descriptor::default()
         };
         self.datasets.push(Found {

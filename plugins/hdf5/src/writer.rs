@@ -70,12 +70,8 @@ impl Hdf5Writer {
         partial: Partial,
         services: Services,
     ) -> Result<Self> {
-        if let Some(existing) = &existing
-            && target.plan.vector.metric.is_none()
-        {
-            let (metric, argument) = existing.metric();
-            target.plan.vector.metric = metric.cloned();
-            target.plan.vector.metric_arg = argument;
+        if let Some(existing) = &existing {
+            existing.complete(&mut target.plan);
         }
         let before = existing.as_ref().map_or(0, Existing::rows);
         let plan = &target.plan;

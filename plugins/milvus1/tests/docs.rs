@@ -39,7 +39,7 @@ fn the_documented_sources_are_read() {
         let json: Vec<String> = members
             .map(|m| {
                 let (key, value) = m.split_once(": ").unwrap();
-                format!("{key:?}: {value:?}")
+                format!("{key:?}: {:?}", value.trim_matches('"'))
             })
             .collect();
         let options: Milvus1SourceOptions =
@@ -47,5 +47,5 @@ fn the_documented_sources_are_read() {
         options.place().unwrap();
         sources += 1;
     }
-    assert_eq!(sources, 2);
+    assert_eq!(sources, 3);
 }

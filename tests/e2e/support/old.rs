@@ -81,6 +81,33 @@ impl OldWorld {
         )
     }
 
+    /// Runs an M2H task for a golden directory; files and tasks are left in `data`.
+    #[track_caller]
+    pub fn export(&self, golden: &str, collections: &str) {
+        let task = format!(
+            "M2H:\n  milvus_version: 1.x\n  source_milvus_path: {}\n  mysql_parameter:\n  \
+             source_collection: {collections}\n  data_dir: '{}'\n",
+            self.milvus(golden).display(),
+            text(self.space.path("data")),
+        );
+        self.run(&task).exits(0);
+    }
+
+    /// The tasks that such a run left, with their names and this server's port.
+    #[track_caller]
+    pub fn tasks_left(&self) -> Vec<(String, String)> {
+        let names = self.space.list("data").into_iter();
+        let names = names.filter(|name| name.ends_with(".yaml"));
+        let read = |name: String| {
+            let task = std::fs::read_to_string(self.space.path("data").join(&name));
+            let task = task.expect("a task");
+            let port = format!("dest_port: {}", self.server.port());
+            assert!(task.contains("dest_port: 19530"), "{task}");
+            (name, task.replace("dest_port: 19530", &port))
+        };
+        names.map(read).collect()
+    }
+
     /// A task, as MilvusDM 1.0 users run it.
     #[track_caller]
     pub fn start(&self, task: &str) -> Run<'_> {

@@ -45,6 +45,7 @@ pub(super) fn translate(old: F2m, draft: &mut Draft, purpose: Purpose<'_>) -> Re
         collection: &old.dest_collection_name,
         partition: old.dest_partition_name.as_deref(),
         parameter: &old.collection_parameter,
+        takes_indexes: false,
     }
     .write(draft, purpose)
 }

@@ -47,10 +47,7 @@ pub(super) fn translate(old: M2m, draft: &mut Draft, purpose: Purpose<'_>) -> Re
     };
     source.write(draft, purpose)?;
     target::server(draft, &old.dest_host, &old.dest_port)?;
-    draft.note(
-        "sink",
-        "the definitions of indexes go along; `index: none` leaves them",
-    );
+    draft.note("sink", target::INDEXES_GO_ALONG);
     let named = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
     let collection = named(&old.dest_collection_name);
     let partition = named(&old.dest_partition_name);

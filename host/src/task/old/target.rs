@@ -7,6 +7,10 @@ use super::draft::Draft;
 use super::keys::{CollectionParameter, OldMode, Port};
 use super::{Purpose, expect_text};
 
+/// What a task says of the indexes that its sources define.
+pub(super) const INDEXES_GO_ALONG: &str =
+    "the definitions of indexes go along; `index: none` leaves them";
+
 /// A collection of a server, or a partition of it, as F2M and H2M name it.
 pub(super) struct Target<'a> {
     pub host: &'a str,
@@ -15,6 +19,8 @@ pub(super) struct Target<'a> {
     pub collection: &'a str,
     pub partition: Option<&'a str>,
     pub parameter: &'a CollectionParameter,
+    /// Whether what the files say of indexes is meant for this server: those that MilvusDM wrote.
+    pub takes_indexes: bool,
 }
 
 impl Target<'_> {
@@ -30,11 +36,16 @@ impl Target<'_> {
             draft.set("sink/index_file_size", size, &of("index_file_size"));
         }
         draft.set_text("sink/metric", &parameter.metric_type, &of("metric_type"));
-        draft.set("sink/index", "none", "dest_collection_name");
-        draft.note(
-            "sink",
-            "`index: none`: MilvusDM 1.0 made no index; an index that is there stays",
-        );
+        match self.takes_indexes {
+            true => draft.note("sink", INDEXES_GO_ALONG),
+            false => {
+                draft.set("sink/index", "none", "dest_collection_name");
+                draft.note(
+                    "sink",
+                    "`index: none`: MilvusDM 1.0 made no index; an index that is there stays",
+                );
+            }
+        }
         if let Some(folder) = id_folder(purpose) {
             draft.set("sink/ids", folder, "dest_collection_name");
             draft.note(

@@ -101,7 +101,7 @@ fn the_original_task_files_become_tasks_of_today() {
     let sink = |more: Value| {
         let mut sink = json!({
             "plugin": "milvus1", "uri": "grpc://127.0.0.1:19530", "index_file_size": 1024,
-            "metric": "L2", "index": "none", "ids": "${HOME}/milvusdm/ids",
+            "metric": "L2", "ids": "${HOME}/milvusdm/ids",
         });
         sink.as_object_mut()
             .unwrap()
@@ -112,7 +112,7 @@ fn the_original_task_files_become_tasks_of_today() {
         document(F2M),
         json!({
             "source": {"plugin": "faiss", "path": "/home/data/faiss1.index"},
-            "sink": sink(json!({"dimension": 256})),
+            "sink": sink(json!({"dimension": 256, "index": "none"})),
             "map": "test/_default",
             "mode": "append",
         })
