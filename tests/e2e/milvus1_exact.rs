@@ -5,8 +5,8 @@
 use milvusdm_standin::{Standin, StandinOptions};
 use serde_json::{Value, json};
 
-use crate::support::old::OldWorld;
 use crate::support::milvus1::{GOLDEN, Golden, copy_folder, state_of, stored};
+use crate::support::old::OldWorld;
 use crate::support::{Space, milvusdm, run_python, set_mode, text};
 
 /// Moves a directory; gives the receipt.

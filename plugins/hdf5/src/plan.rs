@@ -205,7 +205,11 @@ pub fn is_contiguous(options: &SinkOptions) -> Result<bool> {
 /// The definitions on which all datasets of a target agree.
 fn indexes(spec: &TargetSpec) -> Vec<IndexDefinition> {
     let first = &spec.descriptor.indexes;
-    match spec.parts.iter().all(|part| part.descriptor.indexes == *first) {
+    match spec
+        .parts
+        .iter()
+        .all(|part| part.descriptor.indexes == *first)
+    {
         true => first.clone(),
         false => Vec::new(),
     }

@@ -29,6 +29,7 @@ use super::env::{Lookup, Written};
 use super::fault::Fault;
 use super::pointer;
 use super::render::shorten;
+use crate::program;
 pub use convert::{Converted, convert};
 pub(super) use draft::Moved;
 use draft::{Draft, Note};
@@ -87,10 +88,10 @@ impl Channel {
                     channel.key()
                 );
                 let at = pointer::member("", other);
-                Err(Fault::of_key(&at, message).help(
-                    "write a file for each task; `milvusdm convert` makes a task of today of it, \
-                     which has more keys",
-                ))
+                Err(Fault::of_key(&at, message).help(format!(
+                    "write a file for each task; {} makes a task of today of it, which has more keys",
+                    program::typed("convert")
+                )))
             }
         }
     }
