@@ -6,8 +6,7 @@ use milvusdm_standin::{Standin, StandinOptions};
 use serde_json::{Value, json};
 
 use crate::support::milvus1::{GOLDEN, Golden, copy_folder, state_of, stored};
-use crate::support::old::OldWorld;
-use crate::support::{Space, milvusdm, run_python, set_mode, text};
+use crate::support::{OldWorld, Space, milvusdm, run_python, set_mode, text};
 
 /// Moves a directory; gives the receipt.
 fn moved(space: &Space, from: &std::path::Path, sink: Value) -> Value {
