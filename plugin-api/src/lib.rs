@@ -28,8 +28,8 @@ pub use plugin::{
 };
 pub use services::{HostCalls, LogLevel, Services};
 pub use sink::{
-    FinishAck, Mode, Rejected, Sink, TargetPart, TargetRequest, TargetSpec, TargetState,
-    TargetWriter, WriteAck, WriteAt,
+    FinishAck, Found, Mode, Rejected, Resumed, Sink, TargetPart, TargetRequest, TargetSpec,
+    TargetState, TargetWriter, WriteAck, WriteAt,
 };
 pub use source::{BatchReader, Dataset, Inspection, Node, ReadAccount, ReadRequest, Source, Split};
 

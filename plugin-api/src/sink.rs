@@ -9,6 +9,7 @@ use arrow_schema::SchemaRef;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::model::{Capabilities, Descriptor};
 use crate::{Error, Result, Services};
@@ -50,7 +51,8 @@ pub trait Sink: Send + Sync + Sized + 'static {
 ///
 /// Called from one thread at a time, unless the capabilities say `parallel_writers`. Rows come in
 /// plan order, unless they say `addressed_writes`. Dropped without [`finish`](Self::finish), it
-/// leaves nothing that looks whole.
+/// leaves nothing that looks whole; where the capabilities say `resumable` and the target belongs
+/// to a run ([`TargetSpec::run`]), it keeps what was written, for that run to be resumed.
 pub trait TargetWriter: Send + Sync {
     /// Writes the rows of a batch; each is written, or listed as rejected.
     ///
@@ -124,6 +126,44 @@ pub struct TargetSpec {
     /// The datasets that go into it, in plan order.
     #[serde(default)]
     pub parts: Vec<TargetPart>,
+    /// The run's own name: letters and digits, the same when it is resumed. Empty for a run that
+    /// can't be.
+    #[serde(default)]
+    pub run: String,
+    /// What an earlier process of this run did here; it had been prepared.
+    #[serde(default)]
+    pub resumed: Option<Resumed>,
+}
+
+/// What an earlier process of a run did at a target, as far as the host knows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Resumed {
+    /// Whether the target existed before the run.
+    pub existed: bool,
+    /// Rows that were there before the run.
+    pub rows_before: Option<u64>,
+    /// Rows that the sink acknowledged; more may have arrived.
+    pub written: u64,
+    /// Whether [`TargetWriter::finish`] had been called.
+    pub is_finishing: bool,
+    /// Ids of the rows around the place where the run goes on, as text: only in
+    /// [`Sink::prepare`], and only where rows have ids.
+    pub last_id: Option<String>,
+    /// The first row that is still to come.
+    pub next_id: Option<String>,
+}
+
+/// What a sink found of an earlier process of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// Every row that was acknowledged is there and can be written again at its place.
+    Acknowledged,
+    /// So many rows are there: the first ones, in plan order.
+    Rows(u64),
+    /// The target is complete, with so many rows of the run.
+    Complete(u64),
 }
 
 /// A dataset that goes into a target.
@@ -168,6 +208,10 @@ pub struct TargetState {
     pub refusals: Vec<Error>,
     /// What a person should know beforehand.
     pub notices: Vec<String>,
+    /// What is there of an earlier process of the run; absent if the target starts anew.
+    pub found: Option<Found>,
+    /// Options with which the plugin's own source reads this target and nothing else, to verify it.
+    pub read_back: Option<Value>,
 }
 
 /// Where the rows of a batch belong.

@@ -89,6 +89,7 @@ impl PlannedTarget {
             bytes: parts.iter().map(Part::bytes).fold(0, u64::saturating_add),
             descriptor: first.dataset.descriptor.clone(),
             parts: parts.iter().map(Part::described).collect(),
+            ..TargetSpec::default()
         };
         let schema = std::sync::Arc::clone(first.recipe.target());
         Some(Self {
