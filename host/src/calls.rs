@@ -261,6 +261,12 @@ impl Writer {
 
     /// # Errors
     /// Whatever the plugin answers.
+    pub fn flush(&self) -> Result<()> {
+        self.callee.call("writer_flush", || self.handle.flush())
+    }
+
+    /// # Errors
+    /// Whatever the plugin answers.
     pub fn finish(&self) -> Result<FinishAck> {
         self.callee.call("writer_finish", || self.handle.finish())
     }

@@ -4,7 +4,8 @@
 //!
 //! The way of the data: [`task`] (what the user wrote) → [`plan`] (datasets, splits, targets,
 //! conversions, refusals; nothing is written) → [`engine`] (readers, queue, writers) →
-//! [`report`] (ledger, exit code). [`control`] is what runs beside it: cancellation, progress,
+//! [`report`] (ledger, exit code). [`journal`] keeps how far it came, for the next process to go
+//! on. [`control`] is what runs beside it: cancellation, progress,
 //! secrets. [`App`] makes a program of it all, `milvusdm` or a vendor's own; the command line
 //! behind it is the only part that prints.
 // Foreign code comes in at one place, load/enter.rs.
@@ -19,6 +20,7 @@ pub mod control;
 pub mod convert;
 pub mod engine;
 pub mod failure;
+pub mod journal;
 pub mod ledger;
 pub mod load;
 pub mod plan;

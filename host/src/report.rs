@@ -249,7 +249,7 @@ pub struct TargetView {
 impl TargetView {
     /// Whether rows of this run are there, or may be.
     pub fn holds_rows(&self) -> bool {
-        matches!(self.status, Status::Done | Status::Left)
+        matches!(self.status, Status::Done | Status::Left | Status::Kept)
     }
 }
 
@@ -265,6 +265,8 @@ pub enum Action {
     Overwrite,
     /// It is there and left alone.
     Skip,
+    /// An earlier process of the run was at work on it: it is gone on with.
+    Resume,
     /// It is there, and the task does not say what to do about it.
     Refuse,
 }
@@ -272,7 +274,10 @@ pub enum Action {
 impl Action {
     /// Whether rows are written.
     pub fn writes(self) -> bool {
-        matches!(self, Self::Create | Self::Append | Self::Overwrite)
+        matches!(
+            self,
+            Self::Create | Self::Append | Self::Overwrite | Self::Resume
+        )
     }
 }
 
@@ -288,6 +293,8 @@ pub enum Status {
     Skipped,
     /// The run stopped in it; what was written was taken back.
     Aborted,
+    /// The run stopped in it, and what was written is kept: the same command goes on there.
+    Kept,
     /// The run stopped in it, and what was written is still there, or may be.
     Left,
 }

@@ -291,7 +291,13 @@ fn a_source_that_can_not_be_opened_is_a_failure_with_its_own_words() {
     ] {
         let task = sinning("open", "source", sin).to_string();
         let task = milvusdm::task::Task::parse(&task, "task.yaml").unwrap();
-        let failure = milvusdm::plan::Plan::make(&task, &registry, &Control::new()).unwrap_err();
+        let failure = milvusdm::plan::Plan::make(
+            &task,
+            &registry,
+            &Control::new(),
+            milvusdm::plan::Run::Unkept,
+        )
+        .unwrap_err();
         assert_eq!(failure.exit, exit);
         assert!(
             failure.error.to_string().contains(text),
@@ -306,7 +312,13 @@ fn a_split_that_is_missing_is_noticed_before_anything_is_written() {
     let registry = milvusdm::registry::Registry::linked().unwrap();
     let task = sinning("splits", "source", "loses its last split").to_string();
     let task = milvusdm::task::Task::parse(&task, "task.yaml").unwrap();
-    let failure = milvusdm::plan::Plan::make(&task, &registry, &Control::new()).unwrap_err();
+    let failure = milvusdm::plan::Plan::make(
+        &task,
+        &registry,
+        &Control::new(),
+        milvusdm::plan::Run::Unkept,
+    )
+    .unwrap_err();
     assert_eq!(failure.exit, 3);
     let text = failure.error.to_string();
     assert!(

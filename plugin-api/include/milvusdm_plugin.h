@@ -228,7 +228,7 @@ struct milvusdm_writer;
  *      "max_name": 255, "partitions": {"supported": false, "max": 0},
  *      "max_request_bytes": 16777216, "max_request_rows": 10000, "upsert": false,
  *      "ordered_append": true, "addressed_writes": false, "transactional_publish": true,
- *      "resumable": false, "parallel_writers": 1, "create_index": false, "count": {"exact": true},
+ *      "parallel_writers": 1, "create_index": false, "count": {"exact": true},
  *      "read_back": {"by_id": false, "scan": true}}
  *
  * TargetSpec (from the host). A target that will be written, or null in partition for the default
@@ -238,16 +238,17 @@ struct milvusdm_writer;
  *     {"collection": "faces", "partition": null, "mode": "fail", "rows": 1000, "bytes": 520000,
  *      "descriptor": {"system": "pairs", "collection": "faces"},
  *      "parts": [{"splits": 4, "descriptor": {"system": "pairs", "collection": "faces"}}],
- *      "run": "k3v9x0aq", "resumed": {"existed": false, "rows_before": 0, "written": 400,
- *      "is_finishing": false, "last_id": "399", "next_id": "400"}}
+ *      "run": "k3v9x0aq", "resumed": {"existed": false, "rows_before": 0, "is_prepared": true,
+ *      "written": 400, "is_finishing": false, "is_finished": false, "last_id": "399", "next_id": "400"}}
  *
  * TargetState. What is there already, and what writing needs. `volume` tells what shares the free
- * bytes. Each refusal is an Error and stops the run before the first write. found: what is there of an
- * earlier process of a `resumable` run, "acknowledged", {"rows": N} or {"complete": N}. read_back:
+ * bytes. Each refusal is an Error and stops the run before the first write. resumable: a run that is
+ * stopped can go on here. found: what is there of an earlier process of it, "acknowledged" (each row
+ * can be written again at its place), {"rows": N} or {"complete": N}. read_back:
  * options with which the plugin's own source reads the target. All may be left out.
  *     {"location": "out/faces", "exists": true, "rows": 10, "needs_bytes": 520000, "held_bytes": 0,
  *      "free_bytes": 1000000, "volume": "/out", "refusals": [{"kind": "denied", "message": "m"}],
- *      "notices": ["n"], "found": {"rows": 400}, "read_back": {"path": "out/faces"}}
+ *      "notices": ["n"], "resumable": true, "found": {"rows": 400}, "read_back": {"path": "out/faces"}}
  *
  * WriteAck. Every row of the batch is written or stands among the rejected ones, or the host stops.
  *     {"written": 999, "rejected": [{"row": 7, "id": "42", "reason": "NaN"}]}

@@ -51,8 +51,8 @@ pub trait Sink: Send + Sync + Sized + 'static {
 ///
 /// Called from one thread at a time, unless the capabilities say `parallel_writers`. Rows come in
 /// plan order, unless they say `addressed_writes`. Dropped without [`finish`](Self::finish), it
-/// leaves nothing that looks whole; where the capabilities say `resumable` and the target belongs
-/// to a run ([`TargetSpec::run`]), it keeps what was written, for that run to be resumed.
+/// leaves nothing that looks whole; where the target is [`resumable`](TargetState::resumable) and
+/// belongs to a run ([`TargetSpec::run`]), it keeps what was written, for that run to go on.
 pub trait TargetWriter: Send + Sync {
     /// Writes the rows of a batch; each is written, or listed as rejected.
     ///
@@ -130,12 +130,13 @@ pub struct TargetSpec {
     /// can't be.
     #[serde(default)]
     pub run: String,
-    /// What an earlier process of this run did here; it had been prepared.
+    /// What an earlier process of this run did here.
     #[serde(default)]
     pub resumed: Option<Resumed>,
 }
 
-/// What an earlier process of a run did at a target, as far as the host knows.
+/// What an earlier process of a run did at a target, as far as the host knows: it had begun to
+/// prepare it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resumed {
@@ -143,10 +144,14 @@ pub struct Resumed {
     pub existed: bool,
     /// Rows that were there before the run.
     pub rows_before: Option<u64>,
+    /// Whether it was ready for rows.
+    pub is_prepared: bool,
     /// Rows that the sink acknowledged; more may have arrived.
     pub written: u64,
     /// Whether [`TargetWriter::finish`] had been called.
     pub is_finishing: bool,
+    /// Whether that had succeeded: the target is only named beside others, and not written again.
+    pub is_finished: bool,
     /// Ids of the rows around the place where the run goes on, as text: only in
     /// [`Sink::prepare`], and only where rows have ids.
     pub last_id: Option<String>,
@@ -208,6 +213,8 @@ pub struct TargetState {
     pub refusals: Vec<Error>,
     /// What a person should know beforehand.
     pub notices: Vec<String>,
+    /// Whether a run that is stopped can go on here, behind the rows that it had written.
+    pub resumable: bool,
     /// What is there of an earlier process of the run; absent if the target starts anew.
     pub found: Option<Found>,
     /// Options with which the plugin's own source reads this target and nothing else, to verify it.

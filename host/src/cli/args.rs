@@ -62,6 +62,9 @@ pub(super) enum Command {
     /// Show what a task would do; writes nothing
     #[command(long_about = help::PLAN_ABOUT, after_long_help = help::PLAN)]
     Plan(TaskArgs),
+    /// Show how far a task came that was stopped
+    #[command(long_about = help::STATUS_ABOUT, after_long_help = help::STATUS)]
+    Status(StatusArgs),
     /// Print a task file of MilvusDM 1.0 as a task of today
     #[command(long_about = help::CONVERT_ABOUT, after_long_help = help::CONVERT)]
     Convert(ConvertArgs),
@@ -115,6 +118,30 @@ pub(super) struct RunOptions {
     /// `auto` draws a bar on a terminal and prints a line every few seconds otherwise.
     #[arg(long, value_name = "HOW", value_enum)]
     pub progress: Option<ProgressStyle>,
+
+    /// Keep the journal, by which a stopped run goes on, in this folder [default: state in
+    /// MILVUSDM_PATH]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Begin anew: take back what an unfinished run of this task left, and forget it
+    #[arg(long)]
+    pub restart: bool,
+
+    /// Keep no journal: a run that is stopped takes back what it wrote
+    #[arg(long, conflicts_with_all = ["state", "restart"])]
+    pub no_journal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The task file
+    #[arg(value_name = "TASK.yaml")]
+    pub task: PathBuf,
+
+    /// The folder of the journal, where the run was given one
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -349,7 +376,8 @@ impl From<ModeArg> for Mode {
 
 impl RunOptions {
     fn is_given(&self) -> bool {
-        self.receipt.is_some() || self.progress.is_some()
+        let is_flagged = self.restart || self.no_journal;
+        self.receipt.is_some() || self.progress.is_some() || self.state.is_some() || is_flagged
     }
 }
 

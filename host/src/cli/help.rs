@@ -65,8 +65,11 @@ pub(super) const RUN_ABOUT: &str = "\
 Runs a task: reads what it selects, writes it to the sink, and prints a ledger of every row.
 
 Everything is checked before the first byte is written: options, names, free space, targets that \
-exist already. On SIGINT or SIGTERM the run stops within one batch and takes back what is \
-half-written.";
+exist already.
+
+A run that is stopped, killed or cut off goes on where it was when the same command is given again, \
+unless the task or the source changed since. With `--restart` it begins anew. How far it came is kept \
+in a journal; `milvusdm status TASK.yaml` shows it.";
 
 pub(super) const RUN: &str = "\
 Examples:
@@ -101,6 +104,15 @@ pub(super) const PLAN: &str = "\
 Examples:
   milvusdm plan task.yaml
   milvusdm plan task.yaml --json";
+
+pub(super) const STATUS_ABOUT: &str = "\
+Shows how far a task came: its targets, the rows that were written, and whether there is something \
+to go on with. Reads the journal only; works while the task runs.";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  milvusdm status task.yaml
+  milvusdm status task.yaml --state /data/journals --json";
 
 pub(super) const CONVERT_ABOUT: &str = "\
 Prints a task file of MilvusDM 1.0 (F2M, H2M, M2M or M2H at the top) as the task of today that it \

@@ -9,7 +9,7 @@ use super::run::hide_secrets;
 use super::session::{Answer, Session};
 use super::{errors, render};
 use crate::failure::Failure;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Run};
 use crate::report::Refusal;
 use crate::task::{Endpoint, PluginTask, Side, Task};
 
@@ -19,7 +19,7 @@ pub(super) fn plan(session: &Session, task: &Path) -> Result<Answer, Failure> {
     let task = Task::load(task, &session.defaults).map_err(Failure::task)?;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
-    let report = Plan::make(&task, &registry, &session.control)?.report();
+    let report = Plan::make(&task, &registry, &session.control, Run::Unkept)?.report();
     show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::plan)
 }

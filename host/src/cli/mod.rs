@@ -10,6 +10,7 @@ mod check;
 mod convert;
 mod errors;
 mod help;
+mod kept;
 mod leave;
 mod load_back;
 mod logs;
@@ -24,6 +25,7 @@ mod render;
 mod run;
 mod session;
 mod signals;
+mod status;
 mod table;
 mod terminal;
 mod text;
@@ -90,6 +92,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
         Command::Copy(args) => run::copy(session, args),
         Command::Convert(args) => convert::convert(session, &args.task),
         Command::Plan(args) => look::plan(session, &args.task),
+        Command::Status(args) => status::status(session, args),
         Command::Inspect(args) => look::inspect(session, &args.source, args.id),
         Command::Plugins(args) => match &args.command {
             PluginsCommand::List => plugins::list(session),

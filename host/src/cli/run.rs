@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::args::{CopyArgs, RunArgs, RunOptions};
+use super::kept::Kept;
 use super::look::show_refusals;
 use super::progress::ProgressView;
 use super::receipt::Receipt;
@@ -11,6 +12,7 @@ use super::session::{Answer, Session, to_value};
 use super::{errors, load_back, render};
 use crate::engine;
 use crate::failure::Failure;
+use crate::journal::Subject;
 use crate::plan::Plan;
 use crate::program::{HOST_VERSION, Program};
 use crate::registry::Registry;
@@ -20,14 +22,29 @@ use crate::task::{Task, parse_memory};
 /// Runs a task file.
 pub(super) fn run(session: &Session, args: &RunArgs) -> Result<Answer, Failure> {
     let load = |_: &Registry| Task::load(&args.task, &session.defaults).map_err(Failure::task);
-    with_receipt(session, &args.run, load)
+    let subject = Subject::File(args.task.clone());
+    with_receipt(session, &args.run, &subject, load)
 }
 
 /// Runs a task made of the command line.
 pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure> {
-    with_receipt(session, &args.run, |registry| {
+    with_receipt(session, &args.run, &subject(args), |registry| {
         copy_task(session, registry, args)
     })
+}
+
+/// What tells one copy from another.
+fn subject(args: &CopyArgs) -> Subject {
+    let mut words = vec![args.source.clone(), args.sink.clone()];
+    for (flag, values) in [
+        ("--select", &args.select),
+        ("--exclude", &args.exclude),
+        ("--map", &args.map),
+    ] {
+        words.extend(values.iter().map(|value| format!("{flag} {value}")));
+    }
+    words.extend(args.mode.map(|mode| format!("--mode {mode:?}")));
+    Subject::Arguments(words)
 }
 
 /// What is given here wins over the program's defaults.
@@ -58,10 +75,11 @@ fn copy_task(session: &Session, registry: &Registry, args: &CopyArgs) -> Result<
 fn with_receipt(
     session: &Session,
     options: &RunOptions,
+    subject: &Subject,
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
 ) -> Result<Answer, Failure> {
     let receipt = options.receipt.as_deref().map(Receipt::open).transpose()?;
-    let outcome = execute(session, options, task);
+    let outcome = execute(session, options, subject, task);
     let Some(receipt) = receipt else {
         return answer(session, outcome?);
     };
@@ -86,6 +104,7 @@ fn with_receipt(
 fn execute(
     session: &Session,
     options: &RunOptions,
+    subject: &Subject,
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
 ) -> Result<RunReport, Failure> {
     let registry = session.registry()?;
@@ -105,12 +124,16 @@ fn execute(
         memory_bytes = task.memory_bytes,
         "A run begins."
     );
-    let plan = Plan::make(&task, &registry, &session.control)?;
+    let mut kept = Kept::open(subject, options, &task)?;
+    if options.restart {
+        kept.restart(session, &task, &registry)?;
+    }
+    let plan = Plan::make(&task, &registry, &session.control, kept.run())?;
     if plan.refusals().is_empty() {
         let (rows, bytes) = plan.totals();
         tracing::info!(rows, bytes, "Planned: nothing stands in the way.");
     }
-    let mut report = engine::run(&plan, &session.control);
+    let mut report = engine::run(&plan, &session.control, kept.journal());
     drop(progress);
     if let Some(load_back) = &task.load_back {
         load_back::write(load_back, &plan, &mut report);

@@ -7,7 +7,9 @@
 //! Reading and writing count separately; only a target whose ledger balances is finished, and
 //! one that is stopped or fails is taken back.
 
+mod boundary;
 mod cut;
+mod log;
 mod queue;
 mod read;
 mod tally;
@@ -17,37 +19,55 @@ mod write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use milvusdm_plugin_api::{Error, ErrorKind};
+use milvusdm_plugin_api::{Error, ErrorKind, Result};
 
 use crate::control::Control;
 use crate::failure::{self, DONE, ENDPOINT, Failure, INTERNAL, REFUSED, WITH_LOSSES};
+use crate::journal::Journal;
 use crate::ledger::Ledger;
-use crate::plan::Plan;
+use crate::plan::{Plan, Start};
 use crate::report::{RunReport, Status, TargetView};
+use log::Log;
 use transfer::{Outcome, Transfer};
 
-/// Runs a plan and reports what became of every row; writes nothing if the plan is refused.
-pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
+/// Runs a plan and reports what became of every row; writes nothing if the plan is refused. How far
+/// it comes is kept in the journal, if there is one.
+pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> RunReport {
     let started = Instant::now();
     let mut report = plan.report();
     if !plan.refusals().is_empty() {
         return report;
     }
     report.bytes = 0;
+    if let Some(Err(error)) = journal.map(|journal| journal.hold(&plan.record)) {
+        report.exit = Failure::endpoint(error.clone()).exit;
+        report.error = Some(error);
+        return report;
+    }
     let (rows, bytes) = plan.totals();
     control.progress().set_total(rows, bytes);
     let mut first_dataset = 0;
+    let mut logged = 0..;
     for (target, view) in plan.targets.iter().zip(&mut report.targets) {
         let parts = target.parts.len();
         let datasets = report.datasets.iter_mut().skip(first_dataset).take(parts);
         first_dataset += parts;
+        // The journal has the targets that are written, in the same order.
+        let position = target.is_written().then(|| logged.next()).flatten();
+        let log = journal
+            .zip(position)
+            .map(|(journal, at)| Log::new(journal, at, target));
         if !target.is_written() || report.error.is_some() {
             for (dataset, part) in datasets.zip(&target.parts) {
                 dataset.ledger = Some(target.expected_of(part));
             }
             continue;
         }
-        let outcome = Transfer::new(plan, target, control).run();
+        let transfer = Transfer::new(plan, target, control, log);
+        let outcome = match &target.start {
+            Start::Finished(_, ack) => transfer.finished_before(ack.clone()),
+            Start::Anew | Start::Behind(_) => transfer.run(),
+        };
         for (dataset, ledger) in datasets.zip(&outcome.ledgers) {
             dataset.ledger = Some(*ledger);
         }
@@ -59,6 +79,7 @@ pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
         take_outcome(view, &outcome);
         report.error = outcome.error;
     }
+    forget(journal, &report);
     report.ledger = report.targets.iter().map(|view| view.ledger).sum();
     report.seconds = started.elapsed().as_secs_f64();
     report.error = report.error.map(|error| control.mask_error(error));
@@ -66,14 +87,35 @@ pub fn run(plan: &Plan, control: &Arc<Control>) -> RunReport {
     report
 }
 
+/// Takes back what an earlier process of the run left half-written.
+///
+/// # Errors
+/// What the sink answers.
+pub fn take_back(plan: &Plan) -> Result<()> {
+    for target in &plan.targets {
+        if target.state.found.is_some() {
+            plan.sink.prepare(&target.request)?.abort()?;
+        }
+    }
+    Ok(())
+}
+
+/// Where nothing of a failed run is left there is nothing to go on with.
+fn forget(journal: Option<&Journal>, report: &RunReport) {
+    let Some(journal) = journal else { return };
+    if report.error.is_some()
+        && !report.targets.iter().any(TargetView::holds_rows)
+        && let Err(error) = journal.clear()
+    {
+        tracing::warn!("{error}.");
+    }
+}
+
 fn take_outcome(view: &mut TargetView, outcome: &Outcome) {
     view.ledger = outcome.ledgers.iter().copied().sum();
-    view.status = if outcome.error.is_some() && outcome.is_taken_back {
-        Status::Aborted
-    } else if outcome.error.is_some() {
-        Status::Left
-    } else {
-        Status::Done
+    view.status = match outcome.error {
+        Some(_) => outcome.status,
+        None => Status::Done,
     };
     if let Some(ack) = &outcome.finished {
         view.rows_added = ack.rows_added;

@@ -25,6 +25,10 @@ pub(super) struct Item {
     pub sent_before: u64,
     /// Rows of the batch as it was read that are not in it any more; ascending.
     pub removed: Vec<u64>,
+    /// Rows that reading gave up to its end; `None` if reading can't begin there.
+    pub through: Option<u64>,
+    /// Rows that conversions rejected, up to there.
+    pub rejected: u64,
     /// The rows.
     pub batch: RecordBatch,
     /// Its bytes.

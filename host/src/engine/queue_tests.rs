@@ -20,6 +20,8 @@ fn item(split: usize, first_row: u64) -> Item {
         piece_before: 0,
         sent_before: first_row,
         removed: vec![],
+        through: None,
+        rejected: 0,
         batch,
         bytes: 1,
         _held: None,

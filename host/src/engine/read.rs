@@ -19,13 +19,21 @@ pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result
         if transfer.queue.is_closed() {
             return Ok(());
         }
+        let mark = transfer.target.start.mark(position);
+        if mark.account.is_some() {
+            // An earlier process of the run moved all of it.
+            transfer.queue.end(position);
+            continue;
+        }
         let split = SplitRead {
             transfer,
             share,
             position,
             job,
-            given: 0,
+            first_row: mark.through,
+            given: mark.through,
             sent: 0,
+            rejected: 0,
         };
         split.read().map_err(|e| {
             e.with("dataset", &job.dataset_name)
@@ -42,10 +50,14 @@ struct SplitRead<'a> {
     share: &'a Arc<Share>,
     position: usize,
     job: &'a Job<'a>,
-    /// Rows that the reader gave.
+    /// Where reading begins.
+    first_row: u64,
+    /// Rows up to there, and those that the reader gave.
     given: u64,
-    /// Rows of them that were queued.
+    /// Rows of these that were queued.
     sent: u64,
+    /// Rows that conversions rejected, since the last piece that was queued.
+    rejected: u64,
 }
 
 impl SplitRead<'_> {
@@ -54,7 +66,7 @@ impl SplitRead<'_> {
         tracing::debug!(dataset = %self.job.dataset_name, split = %self.job.split.id, "Reading a split.");
         let growth = part.recipe.growth(&part.dataset.schema);
         let request = ReadRequest {
-            first_row: 0,
+            first_row: self.first_row,
             max_batch_bytes: (limits.batch_bytes / growth).max(1),
             max_batch_rows: limits.batch_rows,
         };
@@ -91,9 +103,18 @@ impl SplitRead<'_> {
                 .with("plugin", self.transfer.plan.source.plugin())
                 .help("the source changed while it was read, or its plugin miscounts: nothing was finished"));
         }
-        match self.job.split.live {
-            Some(live) if live != self.given => Err(self.not_as_announced(live)),
-            _ => Ok(()),
+        if let Some(live) = self.job.split.live.filter(|live| *live != self.given) {
+            return Err(self.not_as_announced(live));
+        }
+        match &self.transfer.log {
+            Some(log) => log.read(
+                self.position,
+                &account,
+                self.given,
+                self.sent,
+                self.rejected,
+            ),
+            None => Ok(()),
         }
     }
 
@@ -122,6 +143,7 @@ impl SplitRead<'_> {
             (converted.batch, removed)
         };
         if batch.num_rows() == 0 {
+            self.rejected = self.rejected.saturating_add(removed.len() as u64);
             return Ok(());
         }
         let pieces = cut::cut(batch, &self.transfer.plan.limits);
@@ -147,13 +169,26 @@ impl SplitRead<'_> {
         let mut skipped = 0u64;
         for (number, (batch, bytes)) in pieces.into_iter().enumerate() {
             let rows = batch.num_rows() as u64;
-            let held = if number == last { held.take() } else { None };
+            let is_last = number == last;
+            let held = if is_last { held.take() } else { None };
+            // Those before the batch stand before its first piece, its own behind its last.
+            let mut rejected = std::mem::take(&mut self.rejected);
+            let through = match (is_last, removed.is_empty()) {
+                (true, _) => Some(self.given),
+                (false, true) => Some(first_row.saturating_add(skipped).saturating_add(rows)),
+                (false, false) => None,
+            };
+            if is_last {
+                rejected = rejected.saturating_add(removed.len() as u64);
+            }
             self.transfer.queue.push(Item {
                 split: self.position,
                 first_row,
                 piece_before: skipped,
                 sent_before: self.sent,
                 removed: removed.clone(),
+                through,
+                rejected,
                 batch,
                 bytes,
                 _held: held,

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use milvusdm_plugin_api::{Error, ErrorKind, ReadAccount, Rejected};
 
+use crate::journal::Mark;
 use crate::ledger::Ledger;
 use crate::report::RejectedRow;
 
@@ -60,10 +61,23 @@ impl Counts {
 }
 
 impl Tally {
-    pub(super) fn new(found: impl Iterator<Item = Option<u64>>) -> Self {
-        let splits: Vec<Ledger> = found.map(Ledger::of).collect();
+    /// Counts of splits, each with the rows that it has and how far an earlier process came.
+    pub(super) fn new(splits: impl Iterator<Item = (Option<u64>, Mark)>) -> Self {
+        let (splits, given) = splits
+            .map(|(found, mark)| {
+                let mut ledger = Ledger {
+                    written: mark.written,
+                    rejected: mark.rejected,
+                    ..Ledger::of(found)
+                };
+                mark.account
+                    .iter()
+                    .for_each(|account| ledger.take_account(account));
+                (ledger, mark.through)
+            })
+            .unzip();
         Self(Mutex::new(Counts {
-            given: vec![0; splits.len()],
+            given,
             splits,
             rejected: Vec::new(),
             notices: Vec::new(),

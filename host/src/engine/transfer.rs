@@ -7,14 +7,16 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Result, Split};
 
+use super::log::Log;
 use super::queue::{Queue, Share};
 use super::tally::{Counts, Tally};
-use super::{read, unbalanced, write};
+use super::{boundary, read, unbalanced, write};
 use crate::calls::Writer;
 use crate::control::Control;
+use crate::journal::Stage;
 use crate::ledger::Ledger;
-use crate::plan::{Part, Plan, PlannedTarget};
-use crate::report::RejectedRow;
+use crate::plan::{Part, Plan, PlannedTarget, Start};
+use crate::report::{RejectedRow, Status};
 
 /// A target on its way.
 pub(super) struct Transfer<'a> {
@@ -26,6 +28,8 @@ pub(super) struct Transfer<'a> {
     pub(super) tally: Tally,
     /// Rows have their places in the target, so that they can be written in any order.
     pub(super) is_addressed: bool,
+    /// Of a run with a journal.
+    pub(super) log: Option<Log<'a>>,
     writers: usize,
     next_job: AtomicUsize,
 }
@@ -50,8 +54,8 @@ pub(super) struct Outcome {
     pub(super) bytes: u64,
     /// What the sink says at the end.
     pub(super) finished: Option<FinishAck>,
-    /// Of a target that failed: nothing of this run is left there.
-    pub(super) is_taken_back: bool,
+    /// Of a target that failed: what became of it.
+    pub(super) status: Status,
     pub(super) error: Option<Error>,
 }
 
@@ -60,6 +64,7 @@ impl<'a> Transfer<'a> {
         plan: &'a Plan,
         target: &'a PlannedTarget,
         control: &'a Arc<Control>,
+        log: Option<Log<'a>>,
     ) -> Self {
         let jobs = jobs(target);
         let sink = &plan.capabilities;
@@ -77,9 +82,13 @@ impl<'a> Transfer<'a> {
             target,
             control,
             queue: Queue::new(jobs.len(), writers == 1),
-            tally: Tally::new(jobs.iter().map(|job| job.split.found)),
+            tally: Tally::new(jobs.iter().enumerate().map(|(position, job)| {
+                let mark = target.start.mark(position);
+                (job.split.found, mark)
+            })),
             jobs,
             is_addressed,
+            log,
             writers,
             next_job: AtomicUsize::new(0),
         }
@@ -89,11 +98,15 @@ impl<'a> Transfer<'a> {
     pub(super) fn run(self) -> Outcome {
         let name = self.target.name();
         tracing::info!(into = %name, splits = self.jobs.len(), "Writing {}.", self.target.state.location);
-        let writer = match self.plan.sink.prepare(&self.target.request) {
+        let writer = match self.prepare() {
             Ok(writer) => writer,
             Err(error) => {
                 self.tally.failed(error);
-                return self.outcome(None, true);
+                let status = match self.target.start {
+                    Start::Behind(_) => Status::Kept,
+                    _ => Status::Aborted,
+                };
+                return self.outcome(None, status);
             }
         };
         std::thread::scope(|scope| self.move_rows(scope, &writer));
@@ -104,9 +117,37 @@ impl<'a> Transfer<'a> {
             }
             None => self.finish(&writer),
         };
-        let is_taken_back = finished.is_none() && self.take_back(&writer);
+        let status = match finished.is_some() {
+            true => Status::Left,
+            false => self.leave(&writer),
+        };
         drop(writer);
-        self.outcome(finished, is_taken_back)
+        self.outcome(finished, status)
+    }
+
+    /// The outcome of a target that an earlier process of the run finished.
+    pub(super) fn finished_before(self, ack: FinishAck) -> Outcome {
+        self.outcome(Some(ack), Status::Done)
+    }
+
+    /// Has the sink make the target ready for rows.
+    fn prepare(&self) -> Result<Writer> {
+        let mut request = self.target.request.clone();
+        let Some(log) = &self.log else {
+            return self.plan.sink.prepare(&request);
+        };
+        if request.spec.resumed.is_some() {
+            boundary::name_ids(self.plan, self.target, &self.jobs, &mut request)?;
+        } else {
+            // Before anything is made: what a killed process made is looked for.
+            log.stage(&Stage::Preparing)?;
+        }
+        let prepared = self.plan.sink.prepare(&request);
+        match prepared {
+            Ok(writer) => log.stage(&Stage::Prepared).map(|()| writer),
+            Err(error) if request.spec.resumed.is_some() => Err(error),
+            Err(error) => log.stage(&Stage::Planned).and(Err(error)),
+        }
     }
 
     fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
@@ -191,7 +232,8 @@ impl<'a> Transfer<'a> {
 
     /// Publishes the target and holds the sink's own count against what it acknowledged.
     fn finish(&self, writer: &Writer) -> Option<FinishAck> {
-        match writer.finish() {
+        let noted = self.note(&Stage::Finishing);
+        match noted.and_then(|()| writer.finish()) {
             Err(error) => {
                 self.tally.failed(error);
                 None
@@ -209,24 +251,68 @@ impl<'a> Transfer<'a> {
                         .with("target", &ack.location)
                         .help("don't rely on this target; delete it and run the task again"),
                     );
+                } else if let Err(error) = self.note(&Stage::Finished(ack.clone())) {
+                    self.tally.failed(error);
                 }
                 Some(ack)
             }
         }
     }
 
-    /// Takes the target back; whether nothing of this run is left there.
-    fn take_back(&self, writer: &Writer) -> bool {
+    /// Writes down how far the target came.
+    fn note(&self, stage: &Stage) -> Result<()> {
+        let Some(log) = &self.log else {
+            return Ok(());
+        };
+        log.settle()?;
+        log.stage(stage)
+    }
+
+    /// Leaves a target that was not finished: what was written is kept for the run to go on where
+    /// the failure may go away by itself, and taken back otherwise.
+    fn leave(&self, writer: &Writer) -> Status {
+        if let Some(log) = self.log.as_ref().filter(|_| self.is_worth_keeping()) {
+            let kept = match self.is_addressed {
+                true => log.settle().and_then(|()| log.flush(writer)),
+                false => log.settle(),
+            };
+            if let Err(error) = kept {
+                // What is known is less than what is there; the target itself tells.
+                tracing::warn!(into = %self.target.name(), "Noting how far it came failed: {error}.");
+            }
+            return Status::Kept;
+        }
         if let Err(error) = writer.abort() {
             let message = format!("taking back what was written failed: {error}");
             tracing::warn!(into = %self.target.name(), "{message}.");
             self.tally.notice(message);
-            return false;
+            return Status::Left;
         }
-        true
+        if let Some(log) = &self.log
+            && let Err(error) = log.stage(&Stage::Planned)
+        {
+            tracing::warn!("{error}.");
+        }
+        Status::Aborted
     }
 
-    fn outcome(self, finished: Option<FinishAck>, is_taken_back: bool) -> Outcome {
+    fn is_worth_keeping(&self) -> bool {
+        self.target.state.resumable
+            && self.tally.with(|counts| {
+                let passes = counts.error.as_ref().is_some_and(|error| {
+                    matches!(
+                        error.kind(),
+                        ErrorKind::Cancelled
+                            | ErrorKind::Denied
+                            | ErrorKind::Io
+                            | ErrorKind::Remote
+                    )
+                });
+                passes && counts.splits.iter().any(|ledger| ledger.written > 0)
+            })
+    }
+
+    fn outcome(self, finished: Option<FinishAck>, status: Status) -> Outcome {
         let Counts {
             splits,
             rejected,
@@ -237,7 +323,7 @@ impl<'a> Transfer<'a> {
         } = self.tally.into_inner();
         let mut ledgers = vec![Ledger::of(Some(0)); self.target.parts.len()];
         for (job, mut ledger) in self.jobs.iter().zip(splits) {
-            if is_taken_back {
+            if status == Status::Aborted {
                 ledger.written = 0;
             }
             if let Some(sum) = ledgers.get_mut(job.part_position) {
@@ -250,7 +336,7 @@ impl<'a> Transfer<'a> {
             notices,
             bytes,
             finished,
-            is_taken_back,
+            status,
             error,
         }
     }

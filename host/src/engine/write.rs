@@ -3,6 +3,7 @@
 
 use milvusdm_plugin_api::{Result, WriteAt};
 
+use super::log::Piece;
 use super::queue::Item;
 use super::tally::Origin;
 use super::transfer::Transfer;
@@ -11,14 +12,17 @@ use crate::calls::Writer;
 /// Writes batches until there are no more.
 pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<()> {
     // Of use where this is the only writer, so that rows come in order.
-    let mut rows_before = 0u64;
+    let mut rows_before = transfer.target.start.written();
     while let Some(item) = transfer.queue.pop() {
         transfer.control.check()?;
         let Some(job) = transfer.jobs.get(item.split) else {
             continue;
         };
         let row = if transfer.is_addressed {
-            job.row_before.saturating_add(item.sent_before)
+            let before = transfer.target.start.mark(item.split).written;
+            job.row_before
+                .saturating_add(before)
+                .saturating_add(item.sent_before)
         } else {
             rows_before
         };
@@ -31,11 +35,13 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
             split,
             first_row,
             piece_before,
+            sent_before,
             removed,
+            through,
+            rejected,
             batch,
             bytes,
             _held,
-            ..
         } = item;
         let rows = batch.num_rows() as u64;
         let mut ack = writer.write(at, batch).map_err(|e| {
@@ -44,6 +50,13 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
         })?;
         transfer.tally.written(split, ack.written, bytes);
         transfer.control.progress().add(rows, bytes);
+        let piece = Piece {
+            rows,
+            through,
+            written: ack.written,
+            rejected: rejected.saturating_add(ack.rejected.len() as u64),
+            bytes,
+        };
         if !ack.rejected.is_empty() {
             for rejected in &mut ack.rejected {
                 rejected.row = place_before(rejected.row.saturating_add(piece_before), &removed);
@@ -55,6 +68,12 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
                 first_row,
             };
             transfer.tally.rejected(origin, ack.rejected);
+        }
+        if let Some(log) = &transfer.log {
+            log.acknowledged(split, sent_before, piece)?;
+            if transfer.is_addressed {
+                log.flush_if_due(writer)?;
+            }
         }
     }
     Ok(())

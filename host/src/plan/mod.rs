@@ -9,6 +9,7 @@ mod inspect;
 mod limits;
 mod notices;
 mod refusals;
+mod resume;
 mod target;
 
 use std::sync::Arc;
@@ -19,12 +20,14 @@ use serde_json::Value;
 
 pub use inspect::inspect;
 pub use limits::Limits;
+pub(crate) use resume::Start;
 pub use target::{Part, PlannedTarget};
 
 use crate::calls::{Sink, Source};
 use crate::control::Control;
 use crate::convert::Recipe;
 use crate::failure::{DONE, Failure};
+use crate::journal::{self, RunRecord, Unfinished};
 use crate::registry::{Entry, Registry};
 use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
 use crate::task::{DatasetName, Side, Task};
@@ -44,6 +47,21 @@ pub struct Plan {
     sink_view: PluginView,
     /// Datasets that no target takes, because they are refused.
     refused: Vec<DatasetView>,
+    /// What the journal keeps of it.
+    pub(crate) record: RunRecord,
+}
+
+/// Whether a plan is made for a run with a journal.
+#[derive(Debug, Clone, Copy)]
+pub enum Run<'a> {
+    /// It is not: what is stopped can't go on.
+    Unkept,
+    /// It is, and begins anew.
+    New,
+    /// It goes on where an earlier process stopped.
+    Resumed(&'a Unfinished),
+    /// The same, though only to take back what that one left: whatever changed since.
+    TakenBack(&'a Unfinished),
 }
 
 impl Plan {
@@ -52,7 +70,12 @@ impl Plan {
     /// # Errors
     /// Where source or sink can't be opened or looked at; what merely stands in the way of this
     /// task is listed in the plan.
-    pub fn make(task: &Task, registry: &Registry, control: &Arc<Control>) -> Result<Self, Failure> {
+    pub fn make(
+        task: &Task,
+        registry: &Registry,
+        control: &Arc<Control>,
+        run: Run<'_>,
+    ) -> Result<Self, Failure> {
         let source_entry = &entry(task, registry, Side::Source)?;
         let sink_entry = &entry(task, registry, Side::Sink)?;
         let of_source = |e| Failure::endpoint(task.locate(Side::Source, e));
@@ -82,6 +105,7 @@ impl Plan {
             source_view: PluginView::of(source_entry),
             sink_view: PluginView::of(sink_entry),
             refused: Vec::new(),
+            record: RunRecord::default(),
         };
         let mut refusals = Refusals::default();
         let selected = plan.select(task, &mut refusals).map_err(of_source)?;
@@ -90,10 +114,26 @@ impl Plan {
             .parts(selected, task, control, &mut refusals)
             .map_err(of_source)?;
         plan.notices.extend(notices::unneeded(task, &parts));
-        plan.targets = plan.group(parts, task, &mut refusals);
+        let name = run.name();
+        plan.targets = plan.group(parts, task, &name, &mut refusals);
+        if let Some(earlier) = run.earlier() {
+            resume::announce(&mut plan.targets, &earlier.run);
+        }
         plan.notices.extend(
             target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,
         );
+        if let Some(earlier) = run.earlier() {
+            resume::settle(&mut plan.targets, earlier, task, &mut refusals);
+        }
+        let ends = [
+            task.source.shown(Side::Source, &source_entry.info),
+            task.sink.shown(Side::Sink, &sink_entry.info),
+        ];
+        plan.record = resume::record(&plan.targets, &name, task, ends);
+        if let Run::Resumed(earlier) = run {
+            let changed = journal::refusal(&earlier.run, &plan.record);
+            changed.into_iter().for_each(|error| refusals.task(error));
+        }
         plan.share_memory(task, &mut refusals);
         plan.refusals = refusals.into_inner();
         Ok(plan)
@@ -171,9 +211,10 @@ impl Plan {
         &mut self,
         parts: Vec<Part>,
         task: &Task,
+        run: &str,
         refusals: &mut Refusals,
     ) -> Vec<PlannedTarget> {
-        let (targets, refused) = target::group(parts, task);
+        let (targets, refused) = target::group(parts, task, run);
         for (part, error) in refused {
             self.refuse_dataset(&part.dataset, &part.splits, vec![error], refusals);
         }
@@ -199,19 +240,20 @@ impl Plan {
         &self.refusals
     }
 
-    /// Rows and bytes that will go through, as far as they are known.
+    /// Rows and bytes that will go through, as far as they are known; what went through before is
+    /// left out.
     pub fn totals(&self) -> (u64, u64) {
-        let parts = self
-            .targets
-            .iter()
-            .filter(|t| t.is_written())
-            .flat_map(|t| &t.parts);
-        parts
-            .flat_map(|part| &part.splits)
-            .fold((0, 0), |(rows, bytes): (u64, u64), split| {
+        let (mut rows, mut bytes) = (0u64, 0u64);
+        for target in self.targets.iter().filter(|target| target.is_written()) {
+            let splits = target.parts.iter().flat_map(|part| &part.splits);
+            for (position, split) in splits.enumerate() {
+                let mark = target.start.mark(position);
                 let live = split.live.or(split.found).unwrap_or(0);
-                (rows.saturating_add(live), bytes.saturating_add(split.bytes))
-            })
+                rows = rows.saturating_add(live.saturating_sub(mark.through));
+                bytes = bytes.saturating_add(split.bytes.saturating_sub(mark.bytes));
+            }
+        }
+        (rows, bytes)
     }
 
     /// What would be done.
@@ -236,6 +278,24 @@ impl Plan {
                 .map(|refusal| refusal.exit)
                 .max()
                 .unwrap_or(DONE),
+        }
+    }
+}
+
+impl Run<'_> {
+    fn earlier(&self) -> Option<&Unfinished> {
+        match self {
+            Self::Unkept | Self::New => None,
+            Self::Resumed(earlier) | Self::TakenBack(earlier) => Some(earlier),
+        }
+    }
+
+    /// The run's name, which it keeps.
+    fn name(&self) -> String {
+        match self {
+            Self::Unkept => String::new(),
+            Self::New => resume::new_run(),
+            Self::Resumed(earlier) | Self::TakenBack(earlier) => earlier.run.run.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ use milvusdm_plugin_api::{
 };
 
 use super::refusals::Refusals;
+use super::resume::Start;
 use crate::calls::Sink;
 use crate::convert::{Conversion, Recipe};
 use crate::ledger::Ledger;
@@ -71,10 +72,12 @@ pub struct PlannedTarget {
     pub action: Action,
     /// The datasets, in plan order.
     pub parts: Vec<Part>,
+    /// Where writing begins.
+    pub(crate) start: Start,
 }
 
 impl PlannedTarget {
-    fn new(name: &TargetName, parts: Vec<Part>, mode: Mode) -> Option<Self> {
+    fn new(name: &TargetName, parts: Vec<Part>, mode: Mode, run: &str) -> Option<Self> {
         let first = parts.first()?;
         let live = parts
             .iter()
@@ -89,7 +92,8 @@ impl PlannedTarget {
             bytes: parts.iter().map(Part::bytes).fold(0, u64::saturating_add),
             descriptor: first.dataset.descriptor.clone(),
             parts: parts.iter().map(Part::described).collect(),
-            ..TargetSpec::default()
+            run: run.to_owned(),
+            resumed: None,
         };
         let schema = std::sync::Arc::clone(first.recipe.target());
         Some(Self {
@@ -97,6 +101,7 @@ impl PlannedTarget {
             state: TargetState::default(),
             action: Action::Create,
             parts,
+            start: Start::default(),
         })
     }
 
@@ -111,7 +116,7 @@ impl PlannedTarget {
     }
 
     /// What the conversions do to columns, each once.
-    fn conversions(&self) -> Vec<Conversion> {
+    pub(super) fn conversions(&self) -> Vec<Conversion> {
         let mut conversions: Vec<Conversion> = Vec::new();
         for conversion in self.parts.iter().flat_map(|part| part.recipe.conversions()) {
             if !conversions.contains(conversion) {
@@ -172,7 +177,11 @@ impl PlannedTarget {
 /// Puts datasets together that the task's `map` sends to one target, in plan order.
 ///
 /// Gives those that fit into no target too, each with the reason.
-pub(super) fn group(parts: Vec<Part>, task: &Task) -> (Vec<PlannedTarget>, Vec<(Part, Error)>) {
+pub(super) fn group(
+    parts: Vec<Part>,
+    task: &Task,
+    run: &str,
+) -> (Vec<PlannedTarget>, Vec<(Part, Error)>) {
     let mut refused = Vec::new();
     let mut groups: Vec<(TargetName, Vec<Part>)> = Vec::new();
     let mut positions = std::collections::HashMap::new();
@@ -201,7 +210,7 @@ pub(super) fn group(parts: Vec<Part>, task: &Task) -> (Vec<PlannedTarget>, Vec<(
     }
     let targets = groups
         .into_iter()
-        .filter_map(|(name, parts)| PlannedTarget::new(&name, parts, task.mode))
+        .filter_map(|(name, parts)| PlannedTarget::new(&name, parts, task.mode, run))
         .collect();
     (targets, refused)
 }
@@ -262,6 +271,11 @@ pub(super) fn check(
     let states = sink.check(&requests)?;
     let mut notices = Vec::new();
     for (target, state) in targets.iter_mut().zip(states) {
+        if matches!(target.start, Start::Finished(..)) {
+            // Nothing is done to it any more.
+            target.state.read_back = state.read_back;
+            continue;
+        }
         let name = target.name();
         for reason in &state.refusals {
             refusals.target(&name, task.locate(Side::Sink, reason.clone()));
@@ -272,7 +286,10 @@ pub(super) fn check(
                 .iter()
                 .map(|notice| format!("{name}: {notice}")),
         );
-        target.action = action(task.mode, &state, &name, refusals);
+        target.action = match state.found {
+            Some(_) => Action::Resume,
+            None => action(task.mode, &state, &name, refusals),
+        };
         if target.action == Action::Skip {
             notices.push(format!(
                 "{name}: exists already ({}), so it is skipped",

@@ -91,6 +91,9 @@ pub struct Task {
     origin: Origin,
 }
 
+/// What stands for a secret that is not shown.
+const SECRET: &str = "***";
+
 /// A plugin and its options.
 #[derive(Clone, PartialEq)]
 pub struct PluginTask {
@@ -262,6 +265,27 @@ impl PluginTask {
     /// As [`Task::secrets`], of one side.
     pub fn secrets(&self, side: Side, info: &PluginInfo) -> Vec<String> {
         secrets::texts(options::schema(side, info), &self.options)
+    }
+
+    /// Plugin and options as they may be kept and shown: secrets are only said to be there.
+    pub fn shown(&self, side: Side, info: &PluginInfo) -> Value {
+        let mut options = Value::Object(self.options.clone());
+        for pointer in secrets::pointers(options::schema(side, info), &self.options, "") {
+            if let Some(secret) = options.pointer_mut(&pointer) {
+                *secret = SECRET.into();
+            }
+        }
+        if let Some(options) = options.as_object_mut() {
+            for value in options.values_mut() {
+                if let Value::String(text) = value {
+                    for password in render::passwords_in(text) {
+                        *text = text.replace(&password, SECRET);
+                    }
+                }
+            }
+            options.insert("plugin".to_owned(), self.plugin.as_str().into());
+        }
+        options
     }
 }
 

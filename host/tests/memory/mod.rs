@@ -9,7 +9,7 @@ mod sink;
 mod source;
 
 use milvusdm::control::Control;
-use milvusdm::plan::Plan;
+use milvusdm::plan::{Plan, Run};
 use milvusdm::registry::Registry;
 use milvusdm::report::RunReport;
 use milvusdm::task::Task;
@@ -35,6 +35,6 @@ pub fn run(task: &serde_json::Value) -> RunReport {
 pub fn run_with(task: &serde_json::Value, control: &std::sync::Arc<Control>) -> RunReport {
     let task = Task::parse(&task.to_string(), "task.yaml").expect("the task is valid");
     let registry = Registry::linked().expect("plugins describe themselves");
-    let plan = Plan::make(&task, &registry, control).expect("the plan can be made");
-    milvusdm::engine::run(&plan, control)
+    let plan = Plan::make(&task, &registry, control, Run::Unkept).expect("the plan can be made");
+    milvusdm::engine::run(&plan, control, None)
 }

@@ -156,8 +156,6 @@ pub struct Capabilities {
     pub addressed_writes: bool,
     /// Whether nothing is seen before `finish`.
     pub transactional_publish: bool,
-    /// Whether a run that was stopped can go on where it was.
-    pub resumable: bool,
     /// Threads that may write to one target at once; 0 = any number, absent = 1.
     pub parallel_writers: Option<u32>,
     /// Whether it builds indexes.

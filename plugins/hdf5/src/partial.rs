@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A file beside its target that becomes the target at the end, or goes away.
 //!
-//! Its name (`.a.h5.Xy12Zw34.partial`) can't be taken for a result. It is locked as long as it
+//! Its name (`.a.h5.Xy12Zw34.partial`) can't be taken for a result; a run that may be resumed finds
+//! it again by it. It is locked as long as it
 //! is written, so that a later run tells one that was left behind by a killed run, which it
 //! removes, from one that is being written, which makes it stop. The library opens files by
 //! their path, so a path that another run took and the library made anew is told by its inode.
@@ -14,12 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::folders::{Folder, Folders, or_here};
 
 const SUFFIX: &str = ".partial";
-const RANDOM_BYTES: usize = 8;
+/// Letters and digits of a run's name.
+const RUN_BYTES: usize = 8;
 /// Longest name that is repeated in a partial's.
 const MAX_NAME_BYTES: usize = 200;
 
@@ -36,26 +38,63 @@ pub struct Partial {
 
 impl Partial {
     /// Makes an empty file beside `target`, and the folders above it; removes what killed runs
-    /// left of the same target.
+    /// left of the same target. It is called by `run`, or by chance if that is empty.
     ///
     /// # Errors
     /// `Exists` if another run writes the same target, `Denied`, `Io`.
-    pub fn create(folders: &Arc<Folders>, target: &Path) -> Result<Self> {
+    pub fn create(folders: &Arc<Folders>, target: &Path, run: &str) -> Result<Self> {
+        Self::beside(folders, target, |folder, prefix| {
+            // What the same run left is of no use to it.
+            remove_leftovers(folder, prefix, Path::new(""), target)?;
+            let mut builder = tempfile::Builder::new();
+            builder
+                .suffix(SUFFIX)
+                .permissions(Permissions::from_mode(0o666));
+            let named = format!("{prefix}{run}");
+            let temp = match is_run(run.as_bytes()) {
+                true => builder.prefix(&named).rand_bytes(0).tempfile_in(folder),
+                false => {
+                    let builder = builder.prefix(prefix).rand_bytes(RUN_BYTES);
+                    builder.tempfile_in(folder)
+                }
+            };
+            temp.map_err(|e| {
+                Error::io("creating a file beside the target", &e).with("target", target.display())
+            })
+        })
+    }
+
+    /// Takes up the file that an earlier process of `run` made and left.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); `NotFound` if it is gone.
+    pub fn reopen(folders: &Arc<Folders>, target: &Path, run: &str) -> Result<Self> {
+        Self::beside(folders, target, |_, _| {
+            let path = place(target, run);
+            let file = File::options().read(true).write(true).open(&path);
+            let file = file.map_err(|e| {
+                Error::io("opening what an earlier process wrote", &e).with("file", path.display())
+            })?;
+            let owned = TempPath::try_from_path(&path);
+            let owned =
+                owned.map_err(|e| Error::io("naming the file", &e).with("file", path.display()))?;
+            let mut temp = NamedTempFile::from_parts(file, owned);
+            temp.disable_cleanup(true);
+            Ok(temp)
+        })
+    }
+
+    fn beside(
+        folders: &Arc<Folders>,
+        target: &Path,
+        make: impl FnOnce(&Path, &str) -> Result<NamedTempFile>,
+    ) -> Result<Self> {
         let folder = or_here(target.parent().unwrap_or(Path::new("")));
         let prefix = prefix(target);
         let mut made = folders.lock();
         let create = |made: &mut Vec<PathBuf>| {
             Folders::make(made, folder)?;
-            let temp = tempfile::Builder::new()
-                .prefix(&prefix)
-                .suffix(SUFFIX)
-                .rand_bytes(RANDOM_BYTES)
-                .permissions(Permissions::from_mode(0o666))
-                .tempfile_in(folder)
-                .map_err(|e| {
-                    Error::io("creating a file beside the target", &e)
-                        .with("target", target.display())
-                })?;
+            let temp = make(folder, &prefix)?;
             lock(temp.as_file(), target)?;
             remove_leftovers(folder, &prefix, temp.path(), target)?;
             Ok((temp, Folders::open(made, folder)?))
@@ -67,6 +106,13 @@ impl Partial {
             folders: Arc::clone(folders),
             unsynced,
         })
+    }
+
+    /// Whether it stays where it is when it is dropped, for the run to take it up again.
+    pub fn keep(&mut self, is_kept: bool) {
+        if let Some(temp) = &mut self.temp {
+            temp.disable_cleanup(is_kept);
+        }
     }
 
     fn temp(&self) -> Result<&NamedTempFile> {
@@ -208,6 +254,16 @@ fn prefix(target: &Path) -> String {
     }
 }
 
+fn is_run(name: &[u8]) -> bool {
+    name.len() == RUN_BYTES && name.iter().all(u8::is_ascii_alphanumeric)
+}
+
+/// Where a run writes a target.
+pub fn place(target: &Path, run: &str) -> PathBuf {
+    let folder = or_here(target.parent().unwrap_or(Path::new("")));
+    folder.join(format!("{}{run}{SUFFIX}", prefix(target)))
+}
+
 /// Whether a file of this name was made beside some target.
 pub fn is_partial(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
@@ -239,8 +295,7 @@ fn remove_leftovers(folder: &Path, prefix: &str, own: &Path, target: &Path) -> R
             .as_bytes()
             .strip_prefix(prefix.as_bytes())
             .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
-        let is_ours = random
-            .is_some_and(|r| r.len() == RANDOM_BYTES && r.iter().all(u8::is_ascii_alphanumeric));
+        let is_ours = random.is_some_and(is_run);
         if !is_ours || own.file_name() == Some(&name) {
             continue;
         }
@@ -277,7 +332,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a/b/c.h5");
         let folders = Arc::default();
-        let partial = Partial::create(&folders, &target).unwrap();
+        let partial = Partial::create(&folders, &target, "").unwrap();
         assert!(
             partial
                 .path()
@@ -285,7 +340,7 @@ mod tests {
                 .starts_with(folder.path().join("a/b"))
         );
         assert!(is_partial(partial.path().unwrap()));
-        let other = Partial::create(&folders, &folder.path().join("a/d.h5")).unwrap();
+        let other = Partial::create(&folders, &folder.path().join("a/d.h5"), "").unwrap();
         drop(partial);
         assert_eq!(
             names(&folder.path().join("a")).len(),
@@ -300,7 +355,7 @@ mod tests {
     fn folders_that_were_there_before_stay() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
-        drop(Partial::create(&Arc::default(), &folder.path().join("a/b/c.h5")).unwrap());
+        drop(Partial::create(&Arc::default(), &folder.path().join("a/b/c.h5"), "").unwrap());
         assert_eq!(names(folder.path()), ["a"]);
         assert_eq!(names(&folder.path().join("a")), [""; 0]);
     }
@@ -309,7 +364,7 @@ mod tests {
     fn a_published_file_has_its_name_and_usual_permissions() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a/c.h5");
-        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
         partial.publish(false).unwrap();
         assert_eq!(names(&folder.path().join("a")), ["c.h5"]);
         let plain = folder.path().join("plain");
@@ -322,7 +377,7 @@ mod tests {
     fn a_file_that_appeared_is_replaced_only_on_request() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("c.h5");
-        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
         fs::write(&target, "theirs").unwrap();
         fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(
@@ -331,7 +386,7 @@ mod tests {
         );
         assert_eq!(fs::read(&target).unwrap(), b"theirs");
         assert_eq!(names(folder.path()), ["c.h5"]);
-        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
         partial.publish(true).unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"");
         let mode = fs::metadata(&target).unwrap().permissions().mode();
@@ -348,7 +403,7 @@ mod tests {
     fn a_file_that_another_run_takes_away_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("c.h5");
-        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
         let take = |path: &Path| fs::remove_file(path).unwrap();
         let made = partial.hand_over(|path| {
             take(path);
@@ -359,7 +414,7 @@ mod tests {
         drop(partial);
         assert_eq!(names(folder.path()), [""; 0]);
         for is_made_anew in [false, true] {
-            let partial = Partial::create(&Arc::default(), &target).unwrap();
+            let partial = Partial::create(&Arc::default(), &target, "").unwrap();
             partial.hand_over(|_| Ok(())).unwrap();
             take(partial.path().unwrap());
             if is_made_anew {
@@ -375,7 +430,7 @@ mod tests {
     fn what_was_published_stays_though_its_folder_can_not_be_synced() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("c.h5");
-        let mut partial = Partial::create(&Arc::default(), &target).unwrap();
+        let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
         // Its kind can't be made durable.
         let handle = File::open("/dev/null").unwrap();
         partial.unsynced.push(Folder {
@@ -385,7 +440,7 @@ mod tests {
         let error = partial.publish(false).unwrap().unwrap();
         assert!(error.to_string().contains("folder: /no"), "{error}");
         assert_eq!(names(folder.path()), ["c.h5"]);
-        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
         assert!(partial.publish(true).unwrap().is_none());
     }
 
@@ -397,20 +452,44 @@ mod tests {
         let other = folder.path().join(".c.h5.x.h5.abcd1234.partial");
         fs::write(&left, "half").unwrap();
         fs::write(&other, "half").unwrap();
-        let live = Partial::create(&Arc::default(), &target).unwrap();
+        let live = Partial::create(&Arc::default(), &target, "").unwrap();
         assert!(!left.exists());
         assert!(other.exists(), "another target's");
-        let error = Partial::create(&Arc::default(), &target).unwrap_err();
+        let error = Partial::create(&Arc::default(), &target, "").unwrap_err();
         assert!(error.to_string().contains("another run"), "{error}");
         assert!(live.path().unwrap().exists());
         assert_eq!(names(folder.path()).len(), 2);
     }
 
     #[test]
+    fn a_run_takes_up_again_what_it_left_and_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("c.h5");
+        let mut partial = Partial::create(&Arc::default(), &target, "abcd1234").unwrap();
+        assert_eq!(partial.path().unwrap(), place(&target, "abcd1234"));
+        partial.keep(true);
+        drop(partial);
+        fs::write(place(&target, "abcd1234"), "rows").unwrap();
+        let other = Partial::reopen(&Arc::default(), &target, "efgh5678").unwrap_err();
+        assert_eq!(other.kind(), ErrorKind::NotFound);
+        drop(Partial::reopen(&Arc::default(), &target, "abcd1234").unwrap());
+        let partial = Partial::reopen(&Arc::default(), &target, "abcd1234").unwrap();
+        partial.publish(false).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"rows");
+        let mut partial = Partial::create(&Arc::default(), &target, "abcd1234").unwrap();
+        partial.keep(true);
+        drop(partial);
+        let mut partial = Partial::create(&Arc::default(), &target, "abcd1234").unwrap();
+        partial.keep(false);
+        drop(partial);
+        assert_eq!(names(folder.path()), ["c.h5"]);
+    }
+
+    #[test]
     fn a_long_name_fits_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join(format!("{}.h5", "x".repeat(250)));
-        let partial = Partial::create(&Arc::default(), &target).unwrap();
+        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
         partial.publish(false).unwrap();
         assert!(target.exists());
     }

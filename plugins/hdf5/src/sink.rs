@@ -2,7 +2,7 @@
 //! Says what HDF5 files can hold, looks at targets, and opens writers.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use milvusdm_plugin_api::model::capabilities::{
@@ -10,13 +10,14 @@ use milvusdm_plugin_api::model::capabilities::{
 };
 use milvusdm_plugin_api::model::{Capabilities, Elem, Kind};
 use milvusdm_plugin_api::{
-    Error, ErrorKind, Mode, Result, Services, Sink, TargetRequest, TargetState, TargetWriter,
+    Error, ErrorKind, Found, Mode, Result, Services, Sink, TargetRequest, TargetSpec, TargetState,
+    TargetWriter,
 };
 
 use crate::append::{self, Existing};
 use crate::folders::Folders;
 use crate::options::SinkOptions;
-use crate::partial::Partial;
+use crate::partial::{self, Partial};
 use crate::plan::{self, FilePlan};
 use crate::target::{self, Layout};
 use crate::writer::{Hdf5Writer, NewTarget};
@@ -115,13 +116,20 @@ impl Sink for Hdf5Sink {
             Mode::Append if is_there => Some(Existing::open(&path, &self.options, &plan)?),
             _ => None,
         };
-        let partial = Partial::create(&self.folders, &path)?;
+        let is_kept = self.is_resumable(&plan, request, existing.is_some());
+        let resumed = spec.resumed.as_ref().filter(|_| is_kept);
+        let partial = match resumed {
+            Some(_) => Partial::reopen(&self.folders, &path, &spec.run)?,
+            None => Partial::create(&self.folders, &path, &spec.run)?,
+        };
         let target = NewTarget {
             plan,
             options: self.options.clone(),
             path,
             mode: spec.mode,
             rows: spec.rows.filter(|_| self.is_contiguous),
+            resumed: resumed.map(|resumed| resumed.written),
+            is_kept,
         };
         let place = target.path.display().to_string();
         let writer = Hdf5Writer::create(target, existing, partial, self.services.clone())
@@ -164,6 +172,16 @@ impl Hdf5Sink {
             ));
             state.needs_bytes = 0;
         }
+        let is_appended = found.is_some() && spec.mode == Mode::Append;
+        state.resumable = self.is_resumable(&plan, request, is_appended);
+        if state.resumable {
+            state.found = self.found(&plan, &path, spec);
+        }
+        if state.found.is_some() {
+            // The file that is gone on with has its room.
+            state.needs_bytes = 0;
+            return Ok(state);
+        }
         if let Some(bytes) = found {
             state.exists = true;
             let looked = match spec.mode {
@@ -186,6 +204,41 @@ impl Hdf5Sink {
             }
         }
         Ok(state)
+    }
+
+    /// Whether a stopped run finds its rows again: each has its place in a file that is whole from
+    /// the beginning. Strings are kept aside, and rows that are appended to may change.
+    fn is_resumable(&self, plan: &FilePlan, request: &TargetRequest, is_appended: bool) -> bool {
+        let spec = &request.spec;
+        let is_direct = self.is_contiguous && spec.rows.is_some() && plan.text_columns() == 0;
+        is_direct && !is_appended && !spec.run.is_empty()
+    }
+
+    /// What is there of an earlier process of the run.
+    fn found(&self, plan: &FilePlan, path: &Path, spec: &TargetSpec) -> Option<Found> {
+        let resumed = spec
+            .resumed
+            .as_ref()
+            .filter(|resumed| resumed.is_prepared)?;
+        let has_ids = plan
+            .columns
+            .iter()
+            .any(|column| column.dataset.name == self.options.ids);
+        // What can't be opened is none of ours, or of no use.
+        let holds_all = |path: &Path| {
+            let contents = append::open_target(path, &self.options, has_ids).ok();
+            contents.is_some_and(|contents| {
+                Some(contents.rows()) == spec.rows && contents.all().count() == plan.columns.len()
+            })
+        };
+        let partial = partial::place(path, &spec.run);
+        if partial.exists() {
+            return holds_all(&partial).then_some(Found::Acknowledged);
+        }
+        let rows = spec
+            .rows
+            .filter(|_| resumed.is_finishing && holds_all(path));
+        rows.map(Found::Complete)
     }
 
     /// Bytes of the file that is to be written, about.

@@ -41,6 +41,10 @@ pub struct NewTarget {
     pub mode: Mode,
     /// Rows that will come, where that is known exactly and rows may be written in one piece.
     pub rows: Option<u64>,
+    /// Rows that an earlier process of the run wrote; `None` if the file is new.
+    pub resumed: Option<u64>,
+    /// Whether what was written is kept for the run to go on.
+    pub is_kept: bool,
 }
 
 #[derive(Debug)]
@@ -82,7 +86,10 @@ impl Hdf5Writer {
             None => None,
         };
         let body = match total {
-            Some(rows) => Body::Direct(DirectFile::create(&partial, plan, rows)?),
+            Some(rows) => Body::Direct(match target.resumed {
+                Some(written) => DirectFile::reopen(&partial, plan, rows, written)?,
+                None => DirectFile::create(&partial, plan, rows)?,
+            }),
             None => {
                 let chunking = plan.chunking(&target.options)?;
                 Body::Growing(Mutex::new(GrowingFile::create(&partial, plan, chunking)?))
@@ -141,8 +148,18 @@ impl TargetWriter for Hdf5Writer {
     }
 
     fn abort(&self) -> Result<()> {
-        drop(self.take());
+        if let Some(mut open) = self.take() {
+            open.partial.keep(false);
+        }
         Ok(())
+    }
+}
+
+impl Drop for Hdf5Writer {
+    fn drop(&mut self) {
+        if let Some(mut open) = self.take() {
+            open.partial.keep(open.target.is_kept);
+        }
     }
 }
 
@@ -313,7 +330,7 @@ mod tests {
         }
         fn progress(&self, _: &str, _: u64, _: u64) {}
         fn is_cancelled(&self) -> bool {
-            let other = Partial::create(&Arc::default(), &self.target);
+            let other = Partial::create(&Arc::default(), &self.target, "");
             self.began.lock().unwrap().push(other.is_ok());
             false
         }
@@ -339,8 +356,10 @@ mod tests {
                 path: path.clone(),
                 mode: Mode::Fail,
                 rows,
+                resumed: None,
+                is_kept: false,
             };
-            let partial = Partial::create(&Arc::default(), &path).unwrap();
+            let partial = Partial::create(&Arc::default(), &path, "").unwrap();
             let services = Services::new(other.clone());
             let writer = Hdf5Writer::create(target, None, partial, services).unwrap();
             let bytes = FixedSizeBinaryArray::new(1, vec![1u8, 2, 3].into(), None);

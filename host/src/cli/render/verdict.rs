@@ -60,7 +60,13 @@ pub(in crate::cli) fn verdict(report: &RunReport) -> String {
     }
     if report.error.is_some() {
         let moved = text::counted(report.ledger.written, "row was", "rows were");
-        let left = report.targets.iter().any(|t| t.status == Status::Left);
+        let has = |status| report.targets.iter().any(|t| t.status == status);
+        if has(Status::Kept) {
+            return format!(
+                "Not finished: {moved} written before the run stopped, and are kept. The same command goes on where it stopped; with `--restart` it begins anew."
+            );
+        }
+        let left = has(Status::Left);
         let rest = match left {
             true => {
                 "what was written to the target that is `left` may still be there, the others were taken back"

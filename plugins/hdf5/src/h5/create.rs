@@ -166,6 +166,49 @@ impl NewFile {
         Ok(file)
     }
 
+    /// Opens a file that was made and not closed, to write on.
+    ///
+    /// # Errors
+    /// `Io`, also where the library can't read it.
+    pub fn reopen(path: &Path) -> Result<Self> {
+        let handle = unlocked(|| hdf5::File::open_rw(path))
+            .map_err(|e| failed("opening an HDF5 file to go on with", path, &e))?;
+        Ok(Self {
+            handle,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The offset of the first row of a dataset that was [reserved](Self::reserve) before.
+    ///
+    /// # Errors
+    /// `Format` if it is another one, or is not there.
+    pub fn reserved(&self, dataset: &NewDataset, rows: u64) -> Result<Option<u64>> {
+        let look = || -> hdf5::Result<_> {
+            let found = self.handle.dataset(&dataset.name)?;
+            let element = found.dtype()?.to_descriptor()?;
+            Ok((found.shape(), element, found.offset()))
+        };
+        let (shape, element, offset) =
+            look().map_err(|e| failed(format!("looking at `{}`", dataset.name), &self.path, &e))?;
+        let mut wanted = vec![size(rows)?];
+        if let Some(width) = dataset.width {
+            wanted.push(size(width)?);
+        }
+        if shape != wanted || element != dataset.element.descriptor() {
+            return Err(Error::new(
+                ErrorKind::Format,
+                format!(
+                    "dataset `{}` is {shape:?}, this run made {wanted:?}",
+                    dataset.name
+                ),
+            )
+            .with("file", self.path.display())
+            .help("something else wrote this file; begin anew"));
+        }
+        Ok(offset)
+    }
+
     fn write_attribute(&self, name: &str, value: &AttributeValue) -> Result<()> {
         let write = || match value {
             AttributeValue::Int(value) => self.scalar_attribute(name, value),

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result};
 
+use super::resume::{self, Adopted};
 use super::wanted::Wanted;
 use crate::server::{CollectionInfo, DEFAULT_PARTITION, IndexInfo, Server};
 
@@ -40,9 +41,15 @@ impl Collection {
     /// # Errors
     /// `Remote`.
     pub(super) fn look(server: &Server, name: &str, targets: Vec<Wanted>) -> Result<Self> {
+        if targets.iter().any(|target| target.resumed.is_some()) && server.has_collection(name)? {
+            // Rows that are not flushed are not counted.
+            server.flush(name)?;
+        }
         let found = server.collection(name)?;
         let found_index = found.as_ref().map(|_| server.index(name)).transpose()?;
+        let is_finished = |target: &Wanted| target.resumed.as_ref().is_some_and(|r| r.is_finished);
         let mut collection = Self {
+            is_finished: targets.iter().any(is_finished),
             targets,
             found,
             found_index,
@@ -57,7 +64,25 @@ impl Collection {
     pub(super) fn is_replaced(&self) -> bool {
         let is_whole =
             |target: &Wanted| target.mode == Mode::Overwrite && target.to.partition.is_none();
-        self.found.is_some() && self.targets.iter().any(is_whole)
+        self.found.is_some() && !self.is_begun() && self.targets.iter().any(is_whole)
+    }
+
+    /// Whether an earlier process of the run may have made it, for a target that was not there.
+    fn is_made_by_the_run(&self) -> bool {
+        let mut resumed = self
+            .targets
+            .iter()
+            .filter_map(|target| target.resumed.as_ref());
+        resumed.any(|resumed| !resumed.existed)
+    }
+
+    /// Whether an earlier process of the run made it ready: then what is there is the run's.
+    fn is_begun(&self) -> bool {
+        let mut resumed = self
+            .targets
+            .iter()
+            .filter_map(|target| target.resumed.as_ref());
+        resumed.any(|resumed| resumed.is_prepared)
     }
 
     /// Rows of a target that is there. A collection without rows and partitions counts as its
@@ -65,7 +90,8 @@ impl Collection {
     pub(super) fn rows_of(&self, tag: Option<&str>) -> Option<u64> {
         let found = self.found.as_ref()?;
         let partition = found.partition(tag)?;
-        let is_there = tag.is_some() || partition.row_count > 0 || found.partitions.len() == 1;
+        let is_bare = found.partitions.len() == 1 && !self.is_made_by_the_run();
+        let is_there = tag.is_some() || partition.row_count > 0 || is_bare;
         is_there.then_some(partition.row_count)
     }
 
@@ -88,6 +114,9 @@ impl Collection {
     }
 
     pub(super) fn is_written(&self, target: &Wanted) -> bool {
+        if let Some(resumed) = &target.resumed {
+            return !resumed.is_finished;
+        }
         target.mode != Mode::Skip || self.rows_of(target.to.partition.as_deref()).is_none()
     }
 
@@ -136,6 +165,40 @@ impl Collection {
         server: &Server,
         now: &CollectionInfo,
         target: &Wanted,
+    ) -> Result<Adopted> {
+        match Adopted::find(target, Some(now))? {
+            Some(adopted) => {
+                self.adopt(server, target)?;
+                Ok(adopted)
+            }
+            None => self
+                .partition_anew(server, now, target)
+                .map(|rows_before| Adopted {
+                    rows_before,
+                    rows: 0,
+                }),
+        }
+    }
+
+    /// Takes over what an earlier process of the run made.
+    fn adopt(&mut self, server: &Server, target: &Wanted) -> Result<()> {
+        let Some(resumed) = &target.resumed else {
+            return Ok(());
+        };
+        resume::expect_ours(server, target, resumed)?;
+        match &target.to.partition {
+            Some(tag) if !resumed.existed => drop(self.made.insert(tag.clone())),
+            None if !resumed.existed => self.is_new = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn partition_anew(
+        &mut self,
+        server: &Server,
+        now: &CollectionInfo,
+        target: &Wanted,
     ) -> Result<u64> {
         let name = &target.to.collection;
         let tag = target.to.partition.as_deref();
@@ -180,7 +243,7 @@ impl Collections {
     ///
     /// # Errors
     /// `Exists` for what appeared since the run was planned, `Remote`.
-    pub fn prepare(&self, server: &Server, target: &Wanted) -> Result<u64> {
+    pub fn prepare(&self, server: &Server, target: &Wanted) -> Result<Adopted> {
         let mut collections = self.lock();
         let name = &target.to.collection;
         // What was not looked at is looked at now.
@@ -192,7 +255,7 @@ impl Collections {
             collections.insert(name.clone(), new);
         }
         let Some(collection) = collections.get_mut(name) else {
-            return Ok(0);
+            return Ok(Adopted::default());
         };
         if !collection.is_ready {
             collection.make_ready(server, target)?;

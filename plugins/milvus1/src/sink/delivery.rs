@@ -45,12 +45,12 @@ pub struct Delivered {
 }
 
 impl Delivery {
-    /// A way to a target where that many rows are.
-    pub fn new(to: Destination, rows_before: u64) -> Self {
+    /// A way to a target where that many rows are, and so many of this run.
+    pub fn new(to: Destination, rows_before: u64, stored: u64) -> Self {
         Self {
             to,
             rows_before,
-            stored: 0,
+            stored,
             unsure: 0,
             is_disputed: false,
             refused_in_a_row: 0,

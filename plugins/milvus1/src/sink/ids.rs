@@ -96,7 +96,8 @@ impl Part {
         for id in ids {
             writeln!(file, "{id}")?;
         }
-        Ok(())
+        // A process that is killed leaves the ids of every row that it acknowledged.
+        file.flush()
     }
 
     fn failed(&self, e: &std::io::Error) -> Error {

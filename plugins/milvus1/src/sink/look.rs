@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use milvusdm_plugin_api::arrow::buffer::Buffer;
-use milvusdm_plugin_api::{Error, ErrorKind, Result, TargetRequest, TargetState};
+use milvusdm_plugin_api::{Error, ErrorKind, Found, Result, TargetRequest, TargetState};
 
 use super::collections::{Collection, Collections};
 use super::options::Milvus1SinkOptions;
+use super::resume::Adopted;
 use super::wanted::Wanted;
 use crate::index_type;
 use crate::server::insert::{Destination, Element, Inserted, Rows};
@@ -84,14 +85,24 @@ impl Look<'_> {
             held_bytes: self.options.request_bytes() / (target.row_bytes as u64 + 8).max(1) * 28,
             ..TargetState::default()
         };
+        let adopted = Adopted::find(target, collection.found.as_ref());
+        state.resumable = target.is_kept;
+        state.found = adopted
+            .as_ref()
+            .ok()
+            .copied()
+            .flatten()
+            .map(|adopted| Found::Rows(adopted.rows));
+        let is_adopted = state.found.is_some();
         let mut refuse = |outcome: Result<()>| state.refusals.extend(outcome.err());
+        refuse(adopted.map(|_| ()));
         match &collection.found {
             Some(found) if !collection.is_replaced() => refuse(target.expect_fits(found)),
             _ => refuse(target.schema().map(|_| ())),
         }
         refuse(self.expect_alike());
         refuse(target.index.refusal.clone().map_or(Ok(()), Err));
-        if collection.is_written(target) {
+        if collection.is_written(target) && !is_adopted {
             match self.expect_ids() {
                 Err(e) if e.kind() != ErrorKind::Unsupported => return Err(e),
                 outcome => refuse(outcome),

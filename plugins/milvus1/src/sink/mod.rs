@@ -13,6 +13,7 @@ mod index;
 mod look;
 mod options;
 mod rejects;
+mod resume;
 mod take_back;
 mod wanted;
 mod writer;
@@ -111,9 +112,13 @@ impl Sink for Milvus1Sink {
     fn prepare(&self, target: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
         let wanted = Wanted::of(target, &self.options)?;
         let prepared = self.collections.prepare(&self.server, &wanted);
-        let rows_before = prepared.inspect_err(|_| {
+        let adopted = prepared.inspect_err(|_| {
+            // What an earlier process wrote stays, for the run to go on.
+            if wanted.resumed.is_some() {
+                return;
+            }
             // No writer will: what was made until then is empty.
-            let nothing = Delivery::new(wanted.to.clone(), 0);
+            let nothing = Delivery::new(wanted.to.clone(), 0, 0);
             let taken_back = self
                 .server
                 .closing(|| self.collections.take_back(&self.server, &wanted, &nothing));
@@ -121,7 +126,7 @@ impl Sink for Milvus1Sink {
                 self.services.log(LogLevel::Warn, &e.to_string());
             }
         })?;
-        let writer = Writer::new(self, wanted, &target.spec, rows_before);
+        let writer = Writer::new(self, wanted, &target.spec, adopted);
         Ok(Box::new(writer))
     }
 }

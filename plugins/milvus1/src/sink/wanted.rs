@@ -2,8 +2,10 @@
 //! A target in this system's terms, and what of it does not need the server to be refused.
 
 use milvusdm_plugin_api::arrow::schema::{DataType, Fields};
-use milvusdm_plugin_api::model::{Elem, IdPolicy, Kind, Metric, Role, VectorType, field, wire};
-use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result, TargetRequest};
+use milvusdm_plugin_api::model::{
+    Elem, IdPolicy, Kind, Metric, Role, Unique, VectorType, field, wire,
+};
+use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result, Resumed, TargetRequest};
 use milvusdm_proto::milvus1::CollectionSchema;
 use serde_json::Value;
 
@@ -44,6 +46,12 @@ pub struct Wanted {
     pub index: IndexPlan,
     /// Whether the source made the ids itself.
     pub had_auto_ids: bool,
+    /// Whether the source says that no id comes twice.
+    pub has_unique_ids: bool,
+    /// Whether it belongs to a run that can go on.
+    pub is_kept: bool,
+    /// What an earlier process of the run did.
+    pub resumed: Option<Resumed>,
 }
 
 impl Wanted {
@@ -98,6 +106,9 @@ impl Wanted {
                 },
             ),
             had_auto_ids: spec.descriptor.id.policy == IdPolicy::Auto,
+            has_unique_ids: spec.descriptor.id.unique == Unique::Yes && spec.parts.len() == 1,
+            is_kept: !spec.run.is_empty(),
+            resumed: spec.resumed.clone(),
         })
     }
 

@@ -19,6 +19,7 @@ use super::delivery::Delivery;
 use super::ids::IdFiles;
 use super::options::{Milvus1SinkOptions, NonFinite};
 use super::rejects::Rejects;
+use super::resume::Adopted;
 use super::wanted::Wanted;
 use crate::server::insert::{Element, Rows};
 use crate::server::{IndexInfo, Server};
@@ -50,14 +51,14 @@ struct State {
 }
 
 impl Writer {
-    /// A writer for a target that is ready, with that many rows in it.
-    pub fn new(sink: &Milvus1Sink, target: Wanted, spec: &TargetSpec, rows_before: u64) -> Self {
+    /// A writer for a target that is ready, with the rows that are in it.
+    pub fn new(sink: &Milvus1Sink, target: Wanted, spec: &TargetSpec, there: Adopted) -> Self {
         let run = &sink.run;
         let rejects = sink.options.rejects.clone();
         let rejects = rejects.or_else(|| Some(home()?.join("rejects")));
         let state = State {
             stage: Stage::Open,
-            delivery: Delivery::new(target.to.clone(), rows_before),
+            delivery: Delivery::new(target.to.clone(), there.rows_before, there.rows),
             rejects: Rejects::new(rejects, &target.name(), run),
             ids: sink
                 .options
@@ -226,10 +227,11 @@ impl TargetWriter for Writer {
 }
 
 impl Drop for Writer {
-    /// Nothing half-written may look whole.
+    /// Nothing half-written may look whole, unless the run may go on.
     fn drop(&mut self) {
         let state = &mut *self.lock();
         if state.stage == Stage::Open
+            && !self.target.is_kept
             && let Err(e) = self.take_back(state)
         {
             self.services.log(LogLevel::Warn, &e.to_string());

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The journal of the task that is run: found again by the task, gone on with, or given up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use milvusdm_plugin_api::{Error, ErrorKind};
+
+use super::args::RunOptions;
+use super::session::Session;
+use crate::engine;
+use crate::failure::Failure;
+use crate::journal::{Journal, Subject, Unfinished};
+use crate::plan::{Plan, Run};
+use crate::registry::Registry;
+use crate::task::Task;
+
+/// A task's journal, and what it says of an earlier process.
+pub(super) struct Kept {
+    journal: Option<Journal>,
+    earlier: Option<Unfinished>,
+}
+
+impl Kept {
+    /// Opens the journal of a task.
+    ///
+    /// # Errors
+    /// What [`Journal::open`] answers; a folder that was not asked for may be missing.
+    pub fn open(subject: &Subject, options: &RunOptions, task: &Task) -> Result<Self, Failure> {
+        let none = Self {
+            journal: None,
+            earlier: None,
+        };
+        // Such a task names new files in each run.
+        if options.no_journal || task.load_back.is_some() {
+            return Ok(none);
+        }
+        let place = subject.journal(options.state.as_deref());
+        let opened = place.and_then(|path| open(&path, options.restart));
+        let opened = opened.and_then(|journal| Ok((journal.unfinished()?, journal)));
+        match opened {
+            Ok((earlier, journal)) => Ok(Self {
+                journal: Some(journal),
+                earlier,
+            }),
+            Err(error) if options.state.is_none() && is_about_the_folder(&error) => {
+                tracing::warn!("Without a journal, a run that is stopped can't go on: {error}.");
+                Ok(none)
+            }
+            Err(error) => Err(Failure::task(error)),
+        }
+    }
+
+    /// The journal to write to.
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
+    /// How the task is planned.
+    pub fn run(&self) -> Run<'_> {
+        match (&self.journal, &self.earlier) {
+            (None, _) => Run::Unkept,
+            (Some(_), None) => Run::New,
+            (Some(_), Some(earlier)) => Run::Resumed(earlier),
+        }
+    }
+
+    /// Takes back what the unfinished run left, and forgets it.
+    ///
+    /// # Errors
+    /// What source and sink answer; then nothing is forgotten.
+    pub fn restart(
+        &mut self,
+        session: &Session,
+        task: &Task,
+        registry: &Registry,
+    ) -> Result<(), Failure> {
+        let (Some(journal), Some(earlier)) = (&self.journal, &self.earlier) else {
+            return Ok(());
+        };
+        let control = Arc::clone(&session.control);
+        let plan = Plan::make(task, registry, &control, Run::TakenBack(earlier))?;
+        engine::take_back(&plan).map_err(Failure::endpoint)?;
+        journal.clear().map_err(Failure::endpoint)?;
+        self.earlier = None;
+        Ok(())
+    }
+}
+
+fn is_about_the_folder(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Config | ErrorKind::Denied | ErrorKind::Io | ErrorKind::NotFound
+    )
+}
+
+/// Who begins anew does not need to know what a damaged journal said.
+fn open(path: &Path, is_anew: bool) -> Result<Journal, Error> {
+    match Journal::open(path) {
+        Err(error) if is_anew && error.kind() == ErrorKind::Format => {
+            tracing::warn!("What the earlier run left is not taken back: {error}.");
+            Journal::remove(path)?;
+            Journal::open(path)
+        }
+        opened => opened,
+    }
+}

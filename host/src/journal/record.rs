@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is known of a run between its processes: the plan that it follows, and how far it came.
+
+use milvusdm_plugin_api::{FinishAck, ReadAccount};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A run that was begun.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its name: letters and digits.
+    pub run: String,
+    /// When it began, seconds since 1970.
+    pub began: u64,
+    /// The source, its options without secrets.
+    pub source: Value,
+    /// The sink, likewise.
+    pub sink: Value,
+    /// What to do where a target exists.
+    pub mode: String,
+    /// The targets that are written, in plan order.
+    pub targets: Vec<TargetRecord>,
+}
+
+/// A target of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// `collection` or `collection/partition`.
+    pub name: String,
+    /// Where it is.
+    pub location: String,
+    /// Its columns: name, type, metadata.
+    pub columns: Vec<Value>,
+    /// What conversions do to them.
+    pub conversions: Vec<Value>,
+    /// Whether it existed before the run.
+    pub existed: bool,
+    /// Rows that were there before the run.
+    pub rows_before: Option<u64>,
+    /// How far it came.
+    #[serde(skip)]
+    pub stage: Stage,
+    /// What goes into it, in plan order.
+    pub splits: Vec<SplitRecord>,
+}
+
+/// A split that goes into a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitRecord {
+    /// The dataset.
+    pub dataset: String,
+    /// The split's own id.
+    pub id: String,
+    /// Changes when the source's content does.
+    pub fingerprint: String,
+    /// How far the sink acknowledged its rows.
+    #[serde(skip)]
+    pub acknowledged: Mark,
+    /// How far they would survive a power cut.
+    #[serde(skip)]
+    pub durable: Mark,
+}
+
+/// How far a target came.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing of the run is there.
+    #[default]
+    Planned,
+    /// The sink was told to make it ready for rows.
+    Preparing,
+    /// It is ready for rows, and may have some.
+    Prepared,
+    /// All rows are there; the sink was told to finish.
+    Finishing,
+    /// The sink has finished it.
+    Finished(FinishAck),
+}
+
+/// How far a split came.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// Rows that reading it gave, all of which are accounted for: reading goes on behind them.
+    pub through: u64,
+    /// Rows of these that the sink took.
+    pub written: u64,
+    /// Rows of these that were rejected.
+    pub rejected: u64,
+    /// Bytes of those that were written.
+    pub bytes: u64,
+    /// What the reader said at the end of the split; `None` if it did not come so far.
+    pub account: Option<ReadAccount>,
+}
+
+impl RunRecord {
+    /// Whether there is something to go on with: a target that has or may have rows, while not
+    /// all are finished.
+    pub fn is_unfinished(&self) -> bool {
+        let is_planned = |target: &TargetRecord| target.stage == Stage::Planned;
+        !self.is_finished() && !self.targets.iter().all(is_planned)
+    }
+
+    /// Whether every target is finished.
+    pub fn is_finished(&self) -> bool {
+        let is_finished = |target: &TargetRecord| matches!(target.stage, Stage::Finished(_));
+        self.targets.iter().all(is_finished)
+    }
+}
+
+impl TargetRecord {
+    /// Rows that the sink acknowledged.
+    pub fn written(&self) -> u64 {
+        let written = self.splits.iter().map(|split| split.acknowledged.written);
+        written.fold(0, u64::saturating_add)
+    }
+
+    /// How far each split came if just the first `rows` rows are at the target.
+    ///
+    /// `None` where that can't be told: rows were rejected among those that are missing.
+    pub fn marks_of(&self, rows: u64) -> Option<Vec<Mark>> {
+        let mut left = rows;
+        let mut is_over = false;
+        let mark = |split: &SplitRecord| {
+            let known = &split.acknowledged;
+            if is_over {
+                return Some(Mark::default());
+            }
+            if known.account.is_some() && known.written <= left {
+                left -= known.written;
+                return Some(known.clone());
+            }
+            is_over = true;
+            let more = std::mem::take(&mut left);
+            match more.checked_sub(known.written) {
+                Some(arrived) => Some(Mark {
+                    through: known.through.saturating_add(arrived),
+                    written: more,
+                    account: None,
+                    ..known.clone()
+                }),
+                None if known.rejected == 0 && known.through == known.written => Some(Mark {
+                    through: more,
+                    written: more,
+                    ..Mark::default()
+                }),
+                None => None,
+            }
+        };
+        let marks: Option<Vec<Mark>> = self.splits.iter().map(mark).collect();
+        // More rows than all splits have.
+        marks.filter(|_| left == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(splits: &[(u64, u64, bool)]) -> TargetRecord {
+        let splits = splits
+            .iter()
+            .map(|(written, rejected, is_done)| SplitRecord {
+                dataset: "a".to_owned(),
+                id: "s".to_owned(),
+                fingerprint: String::new(),
+                acknowledged: Mark {
+                    through: written + rejected,
+                    written: *written,
+                    rejected: *rejected,
+                    bytes: 0,
+                    account: is_done.then(ReadAccount::default),
+                },
+                durable: Mark::default(),
+            });
+        TargetRecord {
+            name: "a".to_owned(),
+            location: String::new(),
+            columns: Vec::new(),
+            conversions: Vec::new(),
+            existed: false,
+            rows_before: None,
+            stage: Stage::Prepared,
+            splits: splits.collect(),
+        }
+    }
+
+    fn places(target: &TargetRecord, rows: u64) -> Option<Vec<(u64, bool)>> {
+        let marks = target.marks_of(rows)?;
+        Some(
+            marks
+                .iter()
+                .map(|m| (m.through, m.account.is_some()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_count_of_rows_becomes_places_in_splits() {
+        let known = target(&[(10, 0, true), (4, 0, false), (0, 0, false)]);
+        assert_eq!(
+            places(&known, 14),
+            Some(vec![(10, true), (4, false), (0, false)])
+        );
+        // Rows that were not acknowledged, but arrived.
+        assert_eq!(
+            places(&known, 17),
+            Some(vec![(10, true), (7, false), (0, false)])
+        );
+        // Acknowledged rows that a server lost.
+        assert_eq!(
+            places(&known, 11),
+            Some(vec![(10, true), (1, false), (0, false)])
+        );
+        assert_eq!(
+            places(&known, 10),
+            Some(vec![(10, true), (0, false), (0, false)])
+        );
+        assert_eq!(
+            places(&known, 3),
+            Some(vec![(3, false), (0, false), (0, false)])
+        );
+        assert_eq!(places(&known, 0), Some(vec![(0, false); 3]));
+    }
+
+    #[test]
+    fn rejected_rows_are_passed_over_once_and_never_guessed() {
+        let known = target(&[(10, 2, true), (4, 1, false)]);
+        assert_eq!(places(&known, 14), Some(vec![(12, true), (5, false)]));
+        assert_eq!(places(&known, 15), Some(vec![(12, true), (6, false)]));
+        assert_eq!(places(&known, 12), None);
+        assert_eq!(places(&known, 9), None);
+        let all = target(&[(10, 0, true)]);
+        assert_eq!(places(&all, 11), None, "rows that are not ours");
+    }
+}

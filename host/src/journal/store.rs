@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The journal's file: a SQLite database that one process at a time has open.
+//!
+//! Marks are committed without waiting for the disk: they outlive the process, and after a power
+//! cut the last of them may be missing, which only means that rows are moved again. What is made
+//! at a target is on the disk before it is made.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::record::{Mark, RunRecord, Stage};
+
+/// How long one process waits for another's change.
+const BUSY: Duration = Duration::from_secs(5);
+/// Version of the tables.
+const VERSION: i64 = 1;
+const TABLES: &str = "
+    CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), plan TEXT NOT NULL, boot TEXT NOT NULL);
+    CREATE TABLE target (position INTEGER PRIMARY KEY, stage TEXT NOT NULL);
+    CREATE TABLE split (
+        target INTEGER NOT NULL, position INTEGER NOT NULL,
+        acknowledged TEXT NOT NULL, durable TEXT NOT NULL,
+        PRIMARY KEY (target, position)
+    ) WITHOUT ROWID;";
+const FORGET: &str = "DELETE FROM run; DELETE FROM target; DELETE FROM split;";
+const SET_STAGE: &str = "INSERT OR REPLACE INTO target (position, stage) VALUES (?1, ?2)";
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    // Last, so that it is given back when the database is closed.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens the journal at `path`, or makes it.
+    ///
+    /// # Errors
+    /// `Exists` while another process has it open, `Format` if it is damaged, `Unsupported` if a
+    /// later version wrote it; `Denied`, `Io`.
+    pub fn open(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|e| io(path, "make the journal's folder", &e))?;
+        }
+        let lock = lock(path)?.ok_or_else(|| {
+            Error::new(ErrorKind::Exists, "another process is running this task")
+                .with("journal", path.display())
+                .help("wait until it is done; a process that is gone keeps nobody out")
+        })?;
+        Self::connect(path, Some(lock))
+    }
+
+    /// What a journal holds now, and whether a process has it open.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for `Exists`.
+    pub fn look(path: &Path) -> Result<(Option<(RunRecord, String)>, bool)> {
+        let lock = lock(path)?;
+        let is_running = lock.is_none();
+        Ok((Self::connect(path, lock)?.load()?, is_running))
+    }
+
+    /// Removes a journal with all that belongs to it.
+    ///
+    /// # Errors
+    /// `Denied`, `Io`.
+    pub fn remove(path: &Path) -> Result<()> {
+        for ending in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(ending);
+            match fs::remove_file(&file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io(path, "remove the journal", &e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(path: &Path, lock: Option<File>) -> Result<Self> {
+        let failed = |e| failed(path, "open", &e);
+        let connection = Connection::open(path).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            .map_err(failed)?;
+        let sound: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(failed)?;
+        if sound != "ok" {
+            return Err(damaged(path, &sound));
+        }
+        let version: i64 = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(failed)?;
+        match version {
+            VERSION => {}
+            0 => connection
+                .execute_batch(&format!(
+                    "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+                ))
+                .map_err(failed)?,
+            found => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("the journal is of version {found}, this program knows {VERSION}"),
+                )
+                .with("journal", path.display())
+                .help("use the program that wrote it, or take the file away and begin anew"));
+            }
+        }
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    fn failed(&self, doing: &str, error: &rusqlite::Error) -> Error {
+        failed(&self.path, doing, error)
+    }
+
+    /// The run that it holds, and the boot of the machine under which its marks were made.
+    ///
+    /// # Errors
+    /// `Format` if it is damaged, `Io`.
+    pub fn load(&self) -> Result<Option<(RunRecord, String)>> {
+        let found = self
+            .connection
+            .query_row("SELECT plan, boot FROM run", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })
+            .optional()
+            .map_err(|e| self.failed("read", &e))?;
+        let Some((plan, boot)) = found else {
+            return Ok(None);
+        };
+        let mut run: RunRecord = self.parse(&plan)?;
+        self.each(
+            "SELECT position, 0, stage, '' FROM target",
+            |at, stage, _| {
+                if let Some(target) = run.targets.get_mut(at.0) {
+                    target.stage = self.parse::<Stage>(stage)?;
+                }
+                Ok(())
+            },
+        )?;
+        let marks = "SELECT target, position, acknowledged, durable FROM split";
+        self.each(marks, |at, acknowledged, durable| {
+            let target = run.targets.get_mut(at.0);
+            if let Some(split) = target.and_then(|target| target.splits.get_mut(at.1)) {
+                split.acknowledged = self.parse(acknowledged)?;
+                split.durable = self.parse(durable)?;
+            }
+            Ok(())
+        })?;
+        Ok(Some((run, boot)))
+    }
+
+    fn each(
+        &self,
+        query: &str,
+        mut take: impl FnMut((usize, usize), &str, &str) -> Result<()>,
+    ) -> Result<()> {
+        let failed = |e| self.failed("read", &e);
+        let mut statement = self.connection.prepare(query).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let read = || -> rusqlite::Result<_> {
+                let at = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
+                Ok((at, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+            };
+            let (at, first, second) = read().map_err(failed)?;
+            let at = (usize::try_from(at.0), usize::try_from(at.1));
+            let (Ok(target), Ok(split)) = at else {
+                return Err(damaged(&self.path, "a negative position"));
+            };
+            take((target, split), &first, &second)?;
+        }
+        Ok(())
+    }
+
+    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T> {
+        serde_json::from_str(text).map_err(|e| damaged(&self.path, &e.to_string()))
+    }
+
+    /// Holds this run and how far it came instead of whatever it held, from now on under this
+    /// boot of the machine.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn replace(&mut self, run: &RunRecord, boot: &str) -> Result<()> {
+        let plan = json(run)?;
+        let mut stages = Vec::with_capacity(run.targets.len());
+        let mut marks = Vec::new();
+        for (at, target) in run.targets.iter().enumerate() {
+            stages.push((at as i64, json(&target.stage)?));
+            for (position, split) in target.splits.iter().enumerate() {
+                let (acknowledged, durable) = (&split.acknowledged, &split.durable);
+                if *acknowledged != Mark::default() {
+                    let position = (at as i64, position as i64);
+                    marks.push((position, json(acknowledged)?, json(durable)?));
+                }
+            }
+        }
+        self.change("write to", true, |change| {
+            change.execute_batch(FORGET)?;
+            let sql = "INSERT INTO run (one, plan, boot) VALUES (1, ?1, ?2)";
+            change.execute(sql, params![plan, boot])?;
+            for (at, stage) in &stages {
+                change.prepare(SET_STAGE)?.execute(params![at, stage])?;
+            }
+            let sql = "INSERT INTO split VALUES (?1, ?2, ?3, ?4)";
+            let mut statement = change.prepare(sql)?;
+            for ((target, split), acknowledged, durable) in &marks {
+                statement.execute(params![target, split, acknowledged, durable])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets everything: there is nothing to go on with.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn clear(&mut self) -> Result<()> {
+        self.change("clear", true, |change| change.execute_batch(FORGET))
+    }
+
+    /// Notes how far a target came, on the disk.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn stage(&mut self, target: usize, stage: &Stage) -> Result<()> {
+        let stage = json(stage)?;
+        self.change("write to", true, |change| {
+            change.execute(SET_STAGE, params![target as i64, stage])?;
+            Ok(())
+        })
+    }
+
+    /// Notes how far splits of a target came.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn marks(
+        &mut self,
+        target: usize,
+        marks: &[(usize, Mark)],
+        is_durable: bool,
+    ) -> Result<()> {
+        let marks: Result<Vec<(usize, String)>> = marks
+            .iter()
+            .map(|(split, mark)| Ok((*split, json(mark)?)))
+            .collect();
+        let marks = marks?;
+        let unknown = json(&Mark::default())?;
+        let sql = match is_durable {
+            true => {
+                "INSERT INTO split VALUES (?1, ?2, ?3, ?3) ON CONFLICT DO UPDATE SET durable = ?3"
+            }
+            false => {
+                "INSERT INTO split VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET acknowledged = ?3"
+            }
+        };
+        self.change("write to", is_durable, |change| {
+            let mut statement = change.prepare(sql)?;
+            for (split, mark) in &marks {
+                let at = (target as i64, *split as i64);
+                match is_durable {
+                    true => statement.execute(params![at.0, at.1, mark])?,
+                    false => statement.execute(params![at.0, at.1, mark, unknown])?,
+                };
+            }
+            Ok(())
+        })
+    }
+
+    fn change(
+        &mut self,
+        doing: &str,
+        is_synced: bool,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        let synchronous = if is_synced { "FULL" } else { "NORMAL" };
+        let run = |connection: &mut Connection| {
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            let transaction = connection.transaction()?;
+            change(&transaction)?;
+            transaction.commit()
+        };
+        let outcome = run(&mut self.connection);
+        outcome.map_err(|e| failed(&self.path, doing, &e))
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Error::new(ErrorKind::Internal, "write to the journal").caused_by(e))
+}
+
+/// Keeps other processes out as long as it is held; the system gives it back if this one dies.
+/// `None` while another one holds it.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path.with_extension("lock"))
+        .map_err(|e| io(path, "open the journal's lock", &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(io(path, "lock the journal", &e)),
+    }
+}
+
+fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
+    Error::io(doing, error)
+        .with("journal", path.display())
+        .help("name a folder that can be written with `--state DIR`")
+}
+
+fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error {
+    if let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) = error.sqlite_error_code() {
+        return damaged(path, &error.to_string());
+    }
+    Error::new(ErrorKind::Io, format!("can't {doing} the journal"))
+        .with("journal", path.display())
+        .caused_by(error)
+        .help("see to it that the folder can be written and has room, or name another with `--state DIR`")
+}
+
+fn damaged(path: &Path, found: &str) -> Error {
+    Error::new(ErrorKind::Format, "the journal is damaged")
+        .with("journal", path.display())
+        .with("found", found)
+        .help("how far the run came is not known any more: look at its targets, take the file away, and begin anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> RunRecord {
+        let split = |id: &str| super::super::record::SplitRecord {
+            dataset: "a".to_owned(),
+            id: id.to_owned(),
+            fingerprint: "f".to_owned(),
+            acknowledged: Mark::default(),
+            durable: Mark::default(),
+        };
+        RunRecord {
+            run: "abcd1234".to_owned(),
+            began: 7,
+            source: "s".into(),
+            sink: "t".into(),
+            mode: "fail".to_owned(),
+            targets: vec![super::super::record::TargetRecord {
+                name: "a".to_owned(),
+                location: "l".to_owned(),
+                columns: Vec::new(),
+                conversions: Vec::new(),
+                existed: true,
+                rows_before: Some(3),
+                stage: Stage::Planned,
+                splits: vec![split("0"), split("1")],
+            }],
+        }
+    }
+
+    fn mark(through: u64) -> Mark {
+        Mark {
+            through,
+            written: through,
+            ..Mark::default()
+        }
+    }
+
+    #[test]
+    fn what_was_noted_is_there_when_it_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/a.journal");
+        let mut store = Store::open(&path).unwrap();
+        assert_eq!(store.load().unwrap(), None);
+        store.replace(&run(), "boot").unwrap();
+        store.stage(0, &Stage::Prepared).unwrap();
+        store
+            .marks(0, &[(0, mark(5)), (1, mark(2))], false)
+            .unwrap();
+        store.marks(0, &[(0, mark(4))], true).unwrap();
+        store.marks(0, &[(1, mark(9))], false).unwrap();
+        drop(store);
+        let mut wanted = run();
+        let target = &mut wanted.targets[0];
+        target.stage = Stage::Prepared;
+        target.splits[0].acknowledged = mark(5);
+        target.splits[0].durable = mark(4);
+        target.splits[1].acknowledged = mark(9);
+        let mut store = Store::open(&path).unwrap();
+        assert_eq!(
+            store.load().unwrap(),
+            Some((wanted.clone(), "boot".to_owned()))
+        );
+        store.replace(&wanted, "later").unwrap();
+        assert_eq!(store.load().unwrap(), Some((wanted, "later".to_owned())));
+        store.replace(&run(), "later").unwrap();
+        assert_eq!(store.load().unwrap(), Some((run(), "later".to_owned())));
+        store.clear().unwrap();
+        assert_eq!(store.load().unwrap(), None);
+    }
+
+    #[test]
+    fn a_second_process_is_kept_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let first = Store::open(&path).unwrap();
+        let error = Store::open(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exists, "{error}");
+        drop(first);
+        Store::open(&path).unwrap();
+    }
+
+    #[test]
+    fn damage_and_later_versions_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        std::fs::write(&path, "x".repeat(5000)).unwrap();
+        let error = Store::open(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+        std::fs::remove_file(&path).unwrap();
+        let mut store = Store::open(&path).unwrap();
+        store.replace(&run(), "boot").unwrap();
+        store
+            .connection
+            .execute("UPDATE run SET plan = '{'", [])
+            .unwrap();
+        assert_eq!(store.load().unwrap_err().kind(), ErrorKind::Format);
+        store
+            .connection
+            .execute_batch("PRAGMA user_version = 2")
+            .unwrap();
+        drop(store);
+        let error = Store::open(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Going on with a run that was stopped: what its plan was, and where each target goes on.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_schema::Field;
+use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Found, Mode, Resumed};
+use serde_json::{Value, json};
+
+use super::PlannedTarget;
+use super::refusals::Refusals;
+use crate::journal::{Mark, RunRecord, SplitRecord, Stage, TargetRecord, Unfinished};
+use crate::report::Action;
+use crate::task::{Side, Task};
+
+/// Where a target begins.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Start {
+    /// With its first row.
+    #[default]
+    Anew,
+    /// Behind the rows that an earlier process of the run wrote: how far each split came.
+    Behind(Vec<Mark>),
+    /// Nowhere: an earlier process finished it.
+    Finished(Vec<Mark>, FinishAck),
+}
+
+impl Start {
+    /// How far a split came before.
+    pub(crate) fn mark(&self, split: usize) -> Mark {
+        match self {
+            Self::Anew => Mark::default(),
+            Self::Behind(marks) | Self::Finished(marks, _) => {
+                marks.get(split).cloned().unwrap_or_default()
+            }
+        }
+    }
+
+    /// Rows that were written before.
+    pub(crate) fn written(&self) -> u64 {
+        match self {
+            Self::Anew => 0,
+            Self::Behind(marks) | Self::Finished(marks, _) => marks
+                .iter()
+                .map(|mark| mark.written)
+                .fold(0, u64::saturating_add),
+        }
+    }
+}
+
+/// A name for a new run.
+pub(super) fn new_run() -> String {
+    // Seeded by the system for each process.
+    format!(
+        "{:08x}",
+        RandomState::new().hash_one(std::process::id()) as u32
+    )
+}
+
+fn record_of<'a>(run: &'a RunRecord, target: &PlannedTarget) -> Option<&'a TargetRecord> {
+    let name = target.name();
+    run.targets.iter().find(|record| record.name == name)
+}
+
+/// Tells targets what an earlier process did there.
+pub(super) fn announce(targets: &mut [PlannedTarget], run: &RunRecord) {
+    for target in targets {
+        let Some(record) = record_of(run, target) else {
+            continue;
+        };
+        if record.stage == Stage::Planned {
+            continue;
+        }
+        target.request.spec.resumed = Some(Resumed {
+            existed: record.existed,
+            rows_before: record.rows_before,
+            is_prepared: record.stage != Stage::Preparing,
+            written: record.written(),
+            is_finishing: record.stage == Stage::Finishing,
+            is_finished: matches!(record.stage, Stage::Finished(_)),
+            last_id: None,
+            next_id: None,
+        });
+        if let Stage::Finished(ack) = &record.stage {
+            let marks = record.splits.iter().map(|split| split.acknowledged.clone());
+            target.start = Start::Finished(marks.collect(), ack.clone());
+        }
+    }
+}
+
+/// Decides where each target goes on, now that the sink has looked.
+pub(super) fn settle(
+    targets: &mut [PlannedTarget],
+    earlier: &Unfinished,
+    task: &Task,
+    refusals: &mut Refusals,
+) {
+    for target in targets.iter_mut() {
+        let Some(record) = record_of(&earlier.run, target) else {
+            continue;
+        };
+        if let Start::Finished(..) = &target.start {
+            target.action = Action::Resume;
+            target.state.location.clone_from(&record.location);
+            target.state.rows = record.rows_before;
+            continue;
+        }
+        let Some(found) = target.state.found else {
+            // Nothing of the run is there, so that it has no part in this one.
+            target.request.spec.resumed = None;
+            continue;
+        };
+        target.state.rows = record.rows_before;
+        target.action = Action::Resume;
+        match marks(record, found, earlier.is_same_boot) {
+            Ok(marks) => {
+                target.start = match found {
+                    Found::Complete(rows) => Start::Finished(marks, complete(target, rows)),
+                    Found::Acknowledged | Found::Rows(_) => Start::Behind(marks),
+                };
+                if let Some(resumed) = &mut target.request.spec.resumed {
+                    resumed.written = target.start.written();
+                }
+            }
+            Err(error) => {
+                let error = error.with("target", &target.state.location);
+                refusals.target(&target.name(), task.locate(Side::Sink, error));
+            }
+        }
+    }
+}
+
+/// What the sink would have said, had the process lived to hear it.
+fn complete(target: &PlannedTarget, rows: u64) -> FinishAck {
+    FinishAck {
+        rows_added: Some(rows),
+        rows_total: Some(rows),
+        location: target.state.location.clone(),
+        bytes: None,
+    }
+}
+
+fn marks(record: &TargetRecord, found: Found, is_same_boot: bool) -> Result<Vec<Mark>, Error> {
+    match found {
+        Found::Acknowledged => Ok(record
+            .splits
+            .iter()
+            .map(|split| match is_same_boot {
+                true => split.acknowledged.clone(),
+                false => split.durable.clone(),
+            })
+            .collect()),
+        Found::Complete(rows) if rows == record.written() => {
+            Ok(record.splits.iter().map(|split| split.acknowledged.clone()).collect())
+        }
+        Found::Rows(rows) | Found::Complete(rows) => record.marks_of(rows).ok_or_else(|| {
+            let written = record.written();
+            Error::new(
+                ErrorKind::Exists,
+                format!(
+                    "{rows} rows are there where {written} were acknowledged, and which of them are missing or come from another writer can't be told"
+                ),
+            )
+            .help("look at what is there; begin anew with `--restart`, which takes back what the earlier run left")
+        }),
+    }
+}
+
+/// What the journal keeps of a plan; targets that are left alone are no part of it.
+pub(super) fn record(
+    targets: &[PlannedTarget],
+    run: &str,
+    task: &Task,
+    ends: [Value; 2],
+) -> RunRecord {
+    let began = SystemTime::now().duration_since(UNIX_EPOCH);
+    let [source, sink] = ends;
+    RunRecord {
+        run: run.to_owned(),
+        began: began.map_or(0, |began| began.as_secs()),
+        source,
+        sink,
+        mode: mode(task.mode).to_owned(),
+        targets: targets
+            .iter()
+            .filter(|target| target.is_written())
+            .map(target_record)
+            .collect(),
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Fail => "fail",
+        Mode::Skip => "skip",
+        Mode::Append => "append",
+        Mode::Overwrite => "overwrite",
+    }
+}
+
+fn target_record(target: &PlannedTarget) -> TargetRecord {
+    let fields = target.request.schema.fields().iter();
+    let mut position = 0;
+    let mut splits = Vec::new();
+    for part in &target.parts {
+        for split in &part.splits {
+            let mark = target.start.mark(position);
+            splits.push(SplitRecord {
+                dataset: part.dataset.descriptor.full_name(),
+                id: split.id.clone(),
+                fingerprint: split.fingerprint.clone(),
+                durable: mark.clone(),
+                acknowledged: mark,
+            });
+            position += 1;
+        }
+    }
+    let resumed = target.request.spec.resumed.as_ref();
+    TargetRecord {
+        name: target.name(),
+        location: target.state.location.clone(),
+        columns: fields.map(|field| column(field)).collect(),
+        conversions: target.conversions().iter().map(|c| json!(c)).collect(),
+        existed: resumed.map_or(target.state.exists, |resumed| resumed.existed),
+        rows_before: target.state.rows,
+        stage: match &target.start {
+            Start::Anew => Stage::Planned,
+            Start::Behind(_) => Stage::Prepared,
+            Start::Finished(_, ack) => Stage::Finished(ack.clone()),
+        },
+        splits,
+    }
+}
+
+fn column(field: &Field) -> Value {
+    let metadata: std::collections::BTreeMap<_, _> = field.metadata().iter().collect();
+    json!([field.name(), field.data_type().to_string(), metadata])
+}
