@@ -122,6 +122,7 @@ mod tests {
             dataset: "faces".to_owned(),
             id: id.to_owned(),
             fingerprint: "1".to_owned(),
+            live: None,
             acknowledged: Mark::default(),
             durable: Mark::default(),
         };

@@ -53,6 +53,8 @@ pub struct SplitRecord {
     pub id: String,
     /// Changes when the source's content does.
     pub fingerprint: String,
+    /// Rows that reading it gives, where that is known before.
+    pub live: Option<u64>,
     /// How far the sink acknowledged its rows.
     #[serde(skip)]
     pub acknowledged: Mark,
@@ -130,22 +132,27 @@ impl TargetRecord {
                 left -= known.written;
                 return Some(known.clone());
             }
-            is_over = true;
-            let more = std::mem::take(&mut left);
-            match more.checked_sub(known.written) {
-                Some(arrived) => Some(Mark {
-                    through: known.through.saturating_add(arrived),
-                    written: more,
-                    account: None,
-                    ..known.clone()
-                }),
-                None if known.rejected == 0 && known.through == known.written => Some(Mark {
-                    through: more,
-                    written: more,
+            let Some(more) = left.checked_sub(known.written) else {
+                is_over = true;
+                let there = std::mem::take(&mut left);
+                let is_plain = known.rejected == 0 && known.through == known.written;
+                return is_plain.then(|| Mark {
+                    through: there,
+                    written: there,
                     ..Mark::default()
-                }),
-                None => None,
-            }
+                });
+            };
+            // Rows that arrived without an answer may reach into the next split.
+            let room = split.live.map(|live| live.saturating_sub(known.through));
+            let arrived = more.min(room.unwrap_or(more));
+            is_over = room.is_none_or(|room| arrived < room);
+            left = more - arrived;
+            Some(Mark {
+                through: known.through.saturating_add(arrived),
+                written: known.written.saturating_add(arrived),
+                account: None,
+                ..known.clone()
+            })
         };
         let marks: Option<Vec<Mark>> = self.splits.iter().map(mark).collect();
         // More rows than all splits have.
@@ -206,6 +213,15 @@ mod tests {
         assert_eq!(
             places(&known, 17),
             Some(vec![(10, true), (7, false), (0, false)])
+        );
+        // Of the next split, too.
+        assert_eq!(
+            places(&known, 33),
+            Some(vec![(10, true), (20, false), (3, false)])
+        );
+        assert_eq!(
+            places(&known, 30),
+            Some(vec![(10, true), (20, false), (0, false)])
         );
         // Acknowledged rows that a server lost.
         assert_eq!(

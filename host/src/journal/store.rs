@@ -356,6 +356,7 @@ mod tests {
             dataset: "a".to_owned(),
             id: id.to_owned(),
             fingerprint: "f".to_owned(),
+            live: None,
             acknowledged: Mark::default(),
             durable: Mark::default(),
         };

@@ -210,6 +210,7 @@ fn target_record(target: &PlannedTarget) -> TargetRecord {
                 dataset: part.dataset.descriptor.full_name(),
                 id: split.id.clone(),
                 fingerprint: split.fingerprint.clone(),
+                live: split.live.filter(|_| !part.recipe.can_reject()),
                 durable: mark.clone(),
                 acknowledged: mark,
             });
