@@ -171,6 +171,7 @@ mod tests {
                 dataset: "a".to_owned(),
                 id: "s".to_owned(),
                 fingerprint: String::new(),
+                live: Some(20),
                 acknowledged: Mark {
                     through: written + rejected,
                     written: *written,
