@@ -21,6 +21,7 @@ mod faiss_real;
 mod faults;
 mod forwarding;
 mod hdf5_layouts;
+mod kills;
 mod loading;
 mod loading_access;
 mod logs;

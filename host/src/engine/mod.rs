@@ -10,6 +10,7 @@
 mod boundary;
 mod cut;
 mod log;
+mod pace;
 mod queue;
 mod read;
 mod tally;
@@ -28,6 +29,7 @@ use crate::ledger::Ledger;
 use crate::plan::{Plan, Start};
 use crate::report::{RunReport, Status, TargetView};
 use log::Log;
+use pace::Pace;
 use transfer::{Outcome, Transfer};
 
 /// Runs a plan and reports what became of every row; writes nothing if the plan is refused. How far
@@ -46,6 +48,7 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
     }
     let (rows, bytes) = plan.totals();
     control.progress().set_total(rows, bytes);
+    let pace = Pace::new(plan.limit);
     let mut first_dataset = 0;
     let mut logged = 0..;
     for (target, view) in plan.targets.iter().zip(&mut report.targets) {
@@ -63,7 +66,7 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
             }
             continue;
         }
-        let transfer = Transfer::new(plan, target, control, log);
+        let transfer = Transfer::new(plan, target, control, &pace, log);
         let outcome = match &target.start {
             Start::Finished(_, ack) => transfer.finished_before(ack.clone()),
             Start::Anew | Start::Behind(_) => transfer.run(),

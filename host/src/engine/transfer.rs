@@ -8,6 +8,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Result, Split};
 
 use super::log::Log;
+use super::pace::Pace;
 use super::queue::{Queue, Share};
 use super::tally::{Counts, Tally};
 use super::{boundary, read, unbalanced, write};
@@ -30,6 +31,7 @@ pub(super) struct Transfer<'a> {
     pub(super) is_addressed: bool,
     /// Of a run with a journal.
     pub(super) log: Option<Log<'a>>,
+    pub(super) pace: &'a Pace,
     writers: usize,
     next_job: AtomicUsize,
 }
@@ -64,6 +66,7 @@ impl<'a> Transfer<'a> {
         plan: &'a Plan,
         target: &'a PlannedTarget,
         control: &'a Arc<Control>,
+        pace: &'a Pace,
         log: Option<Log<'a>>,
     ) -> Self {
         let jobs = jobs(target);
@@ -89,6 +92,7 @@ impl<'a> Transfer<'a> {
             jobs,
             is_addressed,
             log,
+            pace,
             writers,
             next_job: AtomicUsize::new(0),
         }

@@ -44,6 +44,7 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
             _held,
         } = item;
         let rows = batch.num_rows() as u64;
+        transfer.pace.wait(transfer.control, rows, bytes)?;
         let mut ack = writer.write(at, batch).map_err(|e| {
             e.with("dataset", &job.dataset_name)
                 .with("split", &job.split.id)

@@ -6,8 +6,12 @@
 //! fixed, so that no reader can starve the one whose rows are next, and a reader that keeps its
 //! buffers for reuse stays within the budget too.
 
+use std::num::NonZeroU64;
+
 use milvusdm_plugin_api::model::Capabilities;
 use serde::Serialize;
+
+use crate::task::Limit;
 
 /// Batches above this only cost latency.
 const MAX_BATCH_BYTES: u64 = 8 << 20;
@@ -36,6 +40,9 @@ pub struct Limits {
     pub reader_bytes: u64,
 }
 
+/// Batches a second, where rows are moved slowly: a batch goes at once.
+const SLOW_BATCHES: u64 = 8;
+
 impl Limits {
     /// Shares the memory out between as many readers as there are processors, or as asked.
     pub fn new(memory_bytes: u64, parallel: Option<u64>, sink: &Capabilities) -> Self {
@@ -52,6 +59,22 @@ impl Limits {
             batch_bytes,
             batch_rows: sink.max_request_rows,
             reader_bytes,
+        }
+    }
+
+    /// The same with batches that are small enough to be moved slowly.
+    #[must_use]
+    pub fn slowed(self, limit: Limit) -> Self {
+        let part = |rate: NonZeroU64| (rate.get() / SLOW_BATCHES).max(1);
+        let rows = limit.rows_per_second.map(part);
+        let bytes = limit.bytes_per_second.map_or(u64::MAX, part);
+        Self {
+            batch_rows: match (self.batch_rows, rows) {
+                (Some(most), Some(rows)) => Some(most.min(rows)),
+                (most, rows) => most.or(rows),
+            },
+            batch_bytes: self.batch_bytes.min(bytes),
+            ..self
         }
     }
 
@@ -118,6 +141,23 @@ mod tests {
         };
         let limits = Limits::new(256 << 20, Some(2), &sink);
         assert_eq!((limits.batch_bytes, limits.batch_rows), (1000, Some(7)));
+    }
+
+    #[test]
+    fn slow_batches_are_small() {
+        let limits = Limits::new(256 << 20, Some(2), &Capabilities::default());
+        assert_eq!(limits.slowed(Limit::default()), limits);
+        let limit = Limit {
+            rows_per_second: NonZeroU64::new(80),
+            bytes_per_second: NonZeroU64::new(4),
+        };
+        let slow = limits.slowed(limit);
+        assert_eq!((slow.batch_rows, slow.batch_bytes), (Some(10), 1));
+        let few = Limits {
+            batch_rows: Some(3),
+            ..limits
+        };
+        assert_eq!(few.slowed(limit).batch_rows, Some(3));
     }
 
     #[test]

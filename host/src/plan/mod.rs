@@ -30,7 +30,7 @@ use crate::failure::{DONE, Failure};
 use crate::journal::{self, RunRecord, Unfinished};
 use crate::registry::{Entry, Registry};
 use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
-use crate::task::{DatasetName, Side, Task};
+use crate::task::{DatasetName, Limit, Side, Task};
 use refusals::Refusals;
 
 /// Everything that is decided before the first byte is written.
@@ -40,6 +40,7 @@ pub struct Plan {
     pub(crate) sink: Sink,
     pub(crate) capabilities: Capabilities,
     pub(crate) limits: Limits,
+    pub(crate) limit: Limit,
     pub(crate) targets: Vec<PlannedTarget>,
     refusals: Vec<Refusal>,
     notices: Vec<String>,
@@ -95,7 +96,8 @@ impl Plan {
         let capabilities = sink.capabilities().map_err(of_sink)?;
         let parallel = task.parallel.map(|n| u64::from(n.get()));
         let mut plan = Self {
-            limits: Limits::new(task.memory_bytes, parallel, &capabilities),
+            limits: Limits::new(task.memory_bytes, parallel, &capabilities).slowed(task.limit),
+            limit: task.limit,
             source,
             sink,
             capabilities,

@@ -40,7 +40,7 @@ mod walk;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::Path;
 
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
@@ -84,6 +84,8 @@ pub struct Task {
     pub memory_bytes: u64,
     /// How many splits are read at once; `None` = chosen from the machine.
     pub parallel: Option<NonZeroU16>,
+    /// How fast rows are moved at most.
+    pub limit: Limit,
     /// Which plugin is meant where a name has two; `None` if the task does not say.
     pub prefer: Option<Prefer>,
     /// Tasks to write after the run, as M2H of MilvusDM 1.0 left them.
@@ -112,6 +114,15 @@ impl std::fmt::Debug for PluginTask {
             .field("options", &names)
             .finish()
     }
+}
+
+/// How fast rows are moved at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limit {
+    /// Rows a second.
+    pub rows_per_second: Option<NonZeroU64>,
+    /// Bytes of batches a second.
+    pub bytes_per_second: Option<NonZeroU64>,
 }
 
 /// Conversions that a task allows where the target can't hold the data as they are.

@@ -6,7 +6,7 @@
 //! placeholders) is resolved elsewhere.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 
 use milvusdm_plugin_api::Mode;
 use schemars::JsonSchema;
@@ -36,6 +36,8 @@ pub(super) struct RawTask {
     /// How many splits are read at once, 1 to 1024; by default chosen from the machine.
     #[schemars(range(min = 1, max = 1024))]
     pub parallel: Option<NonZeroU16>,
+    /// How fast rows are moved at most; as fast as it goes by default.
+    pub limit: Option<RawLimit>,
     /// Which plugin is meant where one of that name is linked in and another can be loaded;
     /// `linked` by default.
     pub prefer: Option<Prefer>,
@@ -80,6 +82,16 @@ pub(super) struct RawRule {
     /// The name at the target, as `collection` or `collection/partition`; `{collection}` and
     /// `{partition}` stand for the source's names, `{{` and `}}` for braces.
     pub to: String,
+}
+
+/// How fast rows are moved at most.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimit {
+    /// Rows a second, at least 1.
+    pub rows_per_second: Option<NonZeroU64>,
+    /// Bytes a second: `50MB`.
+    pub bytes_per_second: Option<RawSize>,
 }
 
 /// Which conversions are allowed.

@@ -4,7 +4,7 @@
 //! The steps: YAML, variables, the envelope's schema, then what the values mean (sizes, globs,
 //! target names). Plugin options are checked later, when their plugin is known.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde_json::Value;
@@ -18,12 +18,12 @@ use super::old::{Channel, LoadBack, Moved, Purpose};
 use super::origin::{self, FileOrigin, Origin};
 use super::place::Part;
 use super::raw::{
-    Prefer, RawConvert, RawMap, RawPlugin, RawRule, RawSize, RawTask, envelope_schema,
+    Prefer, RawConvert, RawLimit, RawMap, RawPlugin, RawRule, RawSize, RawTask, envelope_schema,
 };
 use super::render::{self, shorten};
 use super::select::{MAX_GLOBS, Selection};
 use super::walk::Refusal;
-use super::{Conversions, DEFAULT_MEMORY_BYTES, MIN_MEMORY_BYTES, Mode, PluginTask, Task};
+use super::{Conversions, DEFAULT_MEMORY_BYTES, Limit, MIN_MEMORY_BYTES, Mode, PluginTask, Task};
 use super::{check, old, pointer, size, yaml};
 use crate::program;
 
@@ -140,6 +140,7 @@ pub(super) struct Meaning {
     mode: Mode,
     memory_bytes: u64,
     parallel: Option<NonZeroU16>,
+    limit: Limit,
     prefer: Option<Prefer>,
 }
 
@@ -158,6 +159,7 @@ impl Meaning {
             conversions: conversions(raw.convert),
             mode: raw.mode.unwrap_or_default(),
             parallel: raw.parallel,
+            limit: limit(raw.limit, written)?,
             prefer: raw.prefer,
         })
     }
@@ -172,6 +174,7 @@ impl Meaning {
             mode: self.mode,
             memory_bytes: self.memory_bytes,
             parallel: self.parallel,
+            limit: self.limit,
             prefer: self.prefer,
             load_back: None,
             origin,
@@ -266,15 +269,36 @@ fn conversions(raw: Option<RawConvert>) -> Conversions {
 }
 
 fn memory(raw: Option<RawSize>, written: &Written) -> Result<u64, Fault> {
-    let bytes = match raw {
-        None => return Ok(DEFAULT_MEMORY_BYTES),
-        Some(RawSize::Bytes(bytes)) => bytes,
-        Some(RawSize::Text(text)) => size::parse_bytes(&text).map_err(|message| {
-            let shown = shorten(written.get("/memory").unwrap_or(&text));
-            Fault::of_value("/memory", format!("found `{shown}`, {message}"))
-        })?,
+    const AT: &str = "/memory";
+    match raw {
+        None => Ok(DEFAULT_MEMORY_BYTES),
+        Some(raw) => check_memory(bytes(raw, AT, written)?).map_err(|m| Fault::of_value(AT, m)),
+    }
+}
+
+fn limit(raw: Option<RawLimit>, written: &Written) -> Result<Limit, Fault> {
+    const BYTES_AT: &str = "/limit/bytes_per_second";
+    let Some(raw) = raw else {
+        return Ok(Limit::default());
     };
-    check_memory(bytes).map_err(|message| Fault::of_value("/memory", message))
+    let bytes = raw.bytes_per_second.map(|raw| {
+        let bytes = NonZeroU64::new(bytes(raw, BYTES_AT, written)?);
+        bytes.ok_or_else(|| Fault::of_value(BYTES_AT, "found 0, wanted at least 1"))
+    });
+    Ok(Limit {
+        rows_per_second: raw.rows_per_second,
+        bytes_per_second: bytes.transpose()?,
+    })
+}
+
+fn bytes(raw: RawSize, at: &str, written: &Written) -> Result<u64, Fault> {
+    match raw {
+        RawSize::Bytes(bytes) => Ok(bytes),
+        RawSize::Text(text) => size::parse_bytes(&text).map_err(|message| {
+            let shown = shorten(written.get(at).unwrap_or(&text));
+            Fault::of_value(at, format!("found `{shown}`, {message}"))
+        }),
+    }
 }
 
 /// `bytes`, if that is enough for a run.
