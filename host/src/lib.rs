@@ -20,6 +20,7 @@ pub mod control;
 pub mod convert;
 pub mod engine;
 pub mod failure;
+pub mod hash;
 pub mod journal;
 pub mod ledger;
 pub mod load;
