@@ -5,10 +5,10 @@
 //! counts that know nothing of each other.
 
 use milvusdm_plugin_api::ReadAccount;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The account of a split, a dataset or a whole run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// Rows in the source, counted from its structure; `None` if only reading tells.
     pub found: Option<u64>,

@@ -18,6 +18,7 @@ mod calls;
 mod cli;
 pub mod control;
 pub mod convert;
+pub mod dump;
 pub mod engine;
 pub mod failure;
 pub mod hash;

@@ -5,9 +5,10 @@
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::model::{IdPolicy, IndexDefinition, wire};
 use milvusdm_plugin_api::{Dataset, Error, Node, Split};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::convert::Conversion;
+use crate::hash::Sums;
 use crate::ledger::Ledger;
 use crate::registry::{Entry, PluginFile};
 
@@ -15,7 +16,7 @@ use crate::registry::{Entry, PluginFile};
 pub const VERSION: u32 = 1;
 
 /// A dataset, as `inspect`, `plan` and `run` show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DatasetView {
     /// Collection in the source.
     pub collection: String,
@@ -40,8 +41,11 @@ pub struct DatasetView {
     pub columns: Vec<ColumnView>,
     /// Bytes that reading gives, about.
     pub bytes: Option<u64>,
+    /// Changes when the source's rows do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Index definitions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<IndexDefinition>,
     /// Splits, where they were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,13 +59,13 @@ pub struct DatasetView {
 }
 
 /// A column by name and type.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnView {
     /// Its name.
     pub name: String,
     /// `id`, `vector`, `dynamic`, `partition`; absent for a scalar.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<&'static str>,
+    pub role: Option<String>,
     /// `dense 128 x f32`, `Int64`, `Utf8`, …
     #[serde(rename = "type")]
     pub type_name: String,
@@ -101,6 +105,7 @@ impl DatasetView {
                 .map(|field| ColumnView::of(field))
                 .collect(),
             bytes: descriptor.bytes,
+            fingerprint: descriptor.fingerprint.clone(),
             indexes: descriptor.indexes.clone(),
             splits: None,
             target: None,
@@ -156,7 +161,7 @@ impl ColumnView {
         };
         Self {
             name: field.name().clone(),
-            role,
+            role: role.map(str::to_owned),
             type_name,
         }
     }
@@ -182,7 +187,7 @@ pub struct InspectReport {
 }
 
 /// A plugin's name and version.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PluginView {
     /// Name in task files.
     pub name: String,
@@ -218,7 +223,7 @@ fn sha256(file: &PluginFile) -> Option<String> {
 }
 
 /// What became of a target, or is to become of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TargetView {
     /// `collection` or `collection/partition`.
     pub name: String,
@@ -244,6 +249,29 @@ pub struct TargetView {
     pub conversions: Vec<Conversion>,
     /// The account of everything that was to go there.
     pub ledger: Ledger,
+    /// Hashes of the run's rows, as the sink got them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<HashView>,
+}
+
+/// Hashes of rows, by which `verify` knows them again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashView {
+    /// How they are made.
+    pub algorithm: String,
+    /// Sums over all rows.
+    #[serde(flatten)]
+    pub sums: Sums,
+}
+
+impl HashView {
+    /// Sums, with the name of the hash.
+    pub fn of(sums: Sums) -> Self {
+        Self {
+            algorithm: crate::hash::NAME.to_owned(),
+            sums,
+        }
+    }
 }
 
 impl TargetView {
@@ -254,7 +282,7 @@ impl TargetView {
 }
 
 /// What is done at a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is not there and will be made.
@@ -282,7 +310,7 @@ impl Action {
 }
 
 /// How far a target came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing was written.
@@ -300,7 +328,7 @@ pub enum Status {
 }
 
 /// Why a plan can't be run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refusal {
     /// The dataset or target it is about; empty if it is about the task.
     pub about: String,
@@ -311,7 +339,7 @@ pub struct Refusal {
 }
 
 /// A row that did not go through, as an example.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRow {
     /// The dataset in the source.
     pub dataset: String,
@@ -326,10 +354,16 @@ pub struct RejectedRow {
 }
 
 /// What a run did, or a plan would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunReport {
     /// [`VERSION`].
     pub version: u32,
+    /// Who ran it: name and version.
+    pub program: String,
+    /// The run's name in the journal; empty without one.
+    pub run: String,
+    /// When it began, in seconds since 1970; when it was begun, if it went on.
+    pub began: u64,
     /// Where the data came from.
     pub source: PluginView,
     /// Where they went.

@@ -59,12 +59,21 @@ pub(super) enum Command {
     /// Move data once, without a task file
     #[command(long_about = help::COPY_ABOUT, after_long_help = help::COPY)]
     Copy(CopyArgs),
+    /// Copy collections into a folder, with all that is needed to put them back
+    #[command(long_about = help::DUMP_ABOUT, after_long_help = help::DUMP)]
+    Dump(DumpArgs),
+    /// Put a dump back
+    #[command(long_about = help::RESTORE_ABOUT, after_long_help = help::RESTORE)]
+    Restore(RestoreArgs),
     /// Show what a task would do; writes nothing
     #[command(long_about = help::PLAN_ABOUT, after_long_help = help::PLAN)]
     Plan(TaskArgs),
     /// Show how far a task came that was stopped
     #[command(long_about = help::STATUS_ABOUT, after_long_help = help::STATUS)]
     Status(StatusArgs),
+    /// Check a receipt, and show what it tells
+    #[command(long_about = help::RECEIPT_ABOUT, after_long_help = help::RECEIPT)]
+    Receipt(ReceiptArgs),
     /// Print a task file of MilvusDM 1.0 as a task of today
     #[command(long_about = help::CONVERT_ABOUT, after_long_help = help::CONVERT)]
     Convert(ConvertArgs),
@@ -134,6 +143,13 @@ pub(super) struct RunOptions {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ReceiptArgs {
+    /// The receipt, as `--receipt` left it
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The task file
     #[arg(value_name = "TASK.yaml")]
@@ -142,6 +158,62 @@ pub(super) struct StatusArgs {
     /// The folder of the journal, where the run was given one
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DumpArgs {
+    /// Where the data come from: PLUGIN:PATH?key=value&key=value
+    #[arg(value_name = "SRC")]
+    pub source: String,
+
+    /// The folder of the dump: empty, or one with a dump, which is brought up to date
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub select: Vec<String>,
+
+    /// Leave these out, of what is selected; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+
+    /// Compress the files: gzip, gzip:1 to gzip:9, lzf
+    #[arg(long, value_name = "HOW")]
+    pub compression: Option<String>,
+
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArgs {
+    /// The folder of the dump
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Where the data go: PLUGIN:PATH?key=value&key=value
+    #[arg(value_name = "DST")]
+    pub sink: String,
+
+    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub select: Vec<String>,
+
+    /// Leave these out, of what is selected; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+
+    /// Name at the target: COLLECTION or COLLECTION/PARTITION, or a rule FROM=TO, as for `copy`
+    #[arg(long, value_name = "[FROM=]TO")]
+    pub map: Vec<String>,
+
+    /// What to do where a target exists
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub mode: Option<ModeArg>,
+
+    #[command(flatten)]
+    pub run: RunOptions,
 }
 
 #[derive(Debug, Args)]

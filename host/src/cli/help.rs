@@ -93,6 +93,32 @@ Examples:
   milvusdm copy hdf5:/data/shop/ hdf5:out/ --map '*=goods/{collection}' --mode skip
   milvusdm copy 'random:1000000?dim=128' null: --memory 64MiB --parallel 2";
 
+pub(super) const DUMP_ABOUT: &str = "\
+Copies collections into a folder: an HDF5 file for each partition, which h5py opens as it is, and \
+`manifest.json` with names, row counts, digests, and everything that is known of them (metric, index \
+definitions, where ids come from).
+
+A second dump into the same folder writes only what changed. A dump that is stopped goes on when the \
+same command is given again.";
+
+pub(super) const DUMP: &str = "\
+Examples:
+  milvusdm dump milvus1:/var/lib/milvus backup/
+  milvusdm dump milvus1:/var/lib/milvus backup/ --select 'faces*' --compression gzip:1
+  milvusdm dump 'milvus1:?uri=grpc://localhost:19530' backup/";
+
+pub(super) const RESTORE_ABOUT: &str = "\
+Puts a dump back: collections, partitions, rows, and after them the index definitions, where the sink \
+builds indexes. The files are held against their digests before the first row is moved.
+
+A restore that is stopped goes on when the same command is given again.";
+
+pub(super) const RESTORE: &str = "\
+Examples:
+  milvusdm restore backup/ 'milvus1:?uri=grpc://localhost:19530'
+  milvusdm restore backup/ 'milvus1:?uri=grpc://localhost:19530' --select faces --map 'faces=people'
+  milvusdm restore backup/ hdf5:out/ --mode skip";
+
 pub(super) const PLAN_ABOUT: &str = "\
 Shows what a task would do: datasets, splits, rows, bytes, targets, free space, and what is lost \
 by conversion. Writes nothing.
@@ -113,6 +139,15 @@ pub(super) const STATUS: &str = "\
 Examples:
   milvusdm status task.yaml
   milvusdm status task.yaml --state /data/journals --json";
+
+pub(super) const RECEIPT_ABOUT: &str = "\
+Checks that a receipt is as its run wrote it, that its ledger balances, and prints it for people. The \
+exit code is that of the run.";
+
+pub(super) const RECEIPT: &str = "\
+Examples:
+  milvusdm run task.yaml --receipt receipt.json
+  milvusdm receipt receipt.json";
 
 pub(super) const CONVERT_ABOUT: &str = "\
 Prints a task file of MilvusDM 1.0 (F2M, H2M, M2M or M2H at the top) as the task of today that it \

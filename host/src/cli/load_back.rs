@@ -7,13 +7,21 @@ use milvusdm_plugin_api::Result;
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use serde_json::Value;
 
+use super::session::Session;
 use crate::failure::{DONE, ENDPOINT};
 use crate::plan::{Plan, PlannedTarget};
 use crate::report::{RunReport, Status, TargetView};
-use crate::task::{LoadBack, Loadable};
+use crate::task::{LoadBack, Loadable, Task};
+
+/// Leaves the tasks that load a run's targets back, if its task wants that.
+pub(super) fn after(_: &Session, task: &Task, plan: &Plan, report: &mut RunReport) {
+    if let Some(load_back) = &task.load_back {
+        write(load_back, plan, report);
+    }
+}
 
 /// Writes a task for each target that arrived, and says so in the report.
-pub(super) fn write(load_back: &LoadBack, plan: &Plan, report: &mut RunReport) {
+fn write(load_back: &LoadBack, plan: &Plan, report: &mut RunReport) {
     let done = plan.targets.iter().zip(&report.targets);
     let done = done.filter(|(_, view)| view.status == Status::Done);
     let mut without = Vec::new();

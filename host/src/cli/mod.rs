@@ -8,6 +8,7 @@
 mod args;
 mod check;
 mod convert;
+mod dump;
 mod errors;
 mod help;
 mod kept;
@@ -90,8 +91,11 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
     match command {
         Command::Run(args) => run::run(session, args),
         Command::Copy(args) => run::copy(session, args),
+        Command::Dump(args) => dump::dump(session, args),
+        Command::Restore(args) => dump::restore(session, args),
         Command::Convert(args) => convert::convert(session, &args.task),
         Command::Plan(args) => look::plan(session, &args.task),
+        Command::Receipt(args) => receipt::show(session, &args.file),
         Command::Status(args) => status::status(session, args),
         Command::Inspect(args) => look::inspect(session, &args.source, args.id),
         Command::Plugins(args) => match &args.command {

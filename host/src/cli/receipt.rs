@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The receipt file: what a run did, as JSON, whole or not at all.
+//! The receipt file: what a run did, as JSON, whole or not at all, and sealed with a digest.
 //!
 //! It is opened beside its place before the run, so that a folder that can't be written is an
 //! error before rows are moved, and takes its place at the end. A run that fails leaves a
@@ -10,10 +10,18 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use milvusdm_plugin_api::Error;
+use milvusdm_plugin_api::{Error, ErrorKind};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
+use super::render;
+use super::session::{Answer, Session};
 use crate::failure::{ENDPOINT, Failure, REFUSED};
+use crate::report::RunReport;
+
+/// The member that seals a receipt: the SHA-256 of everything else in it.
+const DIGEST: &str = "sha256";
 
 /// A receipt that is to be written.
 #[derive(Debug)]
@@ -58,8 +66,9 @@ impl Receipt {
         })
     }
 
-    /// Writes it, durably.
+    /// Writes it, sealed and durably.
     pub fn write(self, document: &str) -> Result<(), Failure> {
+        let document = sealed(document);
         let Self { path, mut beside } = self;
         let failed = |error: &std::io::Error| {
             let error = Error::io("write the receipt", error)
@@ -77,6 +86,68 @@ impl Receipt {
         beside.persist(&path).map_err(|e| failed(&e.error))?;
         Ok(())
     }
+}
+
+/// The document with the digest of everything else in it.
+fn sealed(document: &str) -> String {
+    match serde_json::from_str::<Value>(document) {
+        Ok(Value::Object(mut members)) => {
+            let digest = digest(&members);
+            members.insert(DIGEST.to_owned(), digest.into());
+            format!("{:#}\n", Value::Object(members))
+        }
+        // Reports are objects.
+        _ => document.to_owned(),
+    }
+}
+
+fn digest(members: &Map<String, Value>) -> String {
+    let text = serde_json::to_string(members).unwrap_or_default();
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Checks a receipt, and shows what it tells.
+pub(super) fn show(session: &Session, path: &Path) -> Result<Answer, Failure> {
+    let report = read(path).map_err(|error| Failure::task(error.with("file", path.display())))?;
+    let exit = report.exit;
+    session.answer(&report, exit, |report| {
+        let shown = render::run(report);
+        format!("{shown}The receipt is whole: it is as the run wrote it.\n")
+    })
+}
+
+fn read(path: &Path) -> Result<RunReport, Error> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the receipt", &e))?;
+    let odd = |what: String| {
+        Error::new(ErrorKind::Format, format!("this is no receipt: {what}"))
+            .help("receipts are written by `--receipt FILE`")
+    };
+    let mut members: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|e| odd(e.to_string()))?;
+    let Some(Value::String(said)) = members.remove(DIGEST) else {
+        return Err(odd(format!("it has no `{DIGEST}`")));
+    };
+    let found = digest(&members);
+    if found != said {
+        return Err(Error::new(
+            ErrorKind::Format,
+            format!("the receipt was altered: its digest is {found}, it says {said}"),
+        )
+        .help("take it from where the run wrote it"));
+    }
+    if let Some(error) = members
+        .get("error")
+        .filter(|_| !members.contains_key("ledger"))
+    {
+        let error: Error = serde_json::from_value(error.clone()).map_err(|e| odd(e.to_string()))?;
+        return Err(error);
+    }
+    let mut report: RunReport =
+        serde_json::from_value(Value::Object(members)).map_err(|e| odd(e.to_string()))?;
+    // What a receipt calls done must add up here as well.
+    render::settle(&mut report);
+    Ok(report)
 }
 
 #[cfg(test)]

@@ -23,14 +23,13 @@ use crate::task::{Task, parse_memory};
 pub(super) fn run(session: &Session, args: &RunArgs) -> Result<Answer, Failure> {
     let load = |_: &Registry| Task::load(&args.task, &session.defaults).map_err(Failure::task);
     let subject = Subject::File(args.task.clone());
-    with_receipt(session, &args.run, &subject, load)
+    with_receipt(session, &args.run, &subject, load, load_back::after)
 }
 
 /// Runs a task made of the command line.
 pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure> {
-    with_receipt(session, &args.run, &subject(args), |registry| {
-        copy_task(session, registry, args)
-    })
+    let task = |registry: &Registry| copy_task(session, registry, args);
+    with_receipt(session, &args.run, &subject(args), task, load_back::after)
 }
 
 /// What tells one copy from another.
@@ -71,15 +70,19 @@ fn copy_task(session: &Session, registry: &Registry, args: &CopyArgs) -> Result<
     Ok(task)
 }
 
+/// What is done after a run: with its task, its plan and what it came to.
+pub(super) type After = fn(&Session, &Task, &Plan, &mut RunReport);
+
 /// Does it, and writes the receipt whatever came of it.
-fn with_receipt(
+pub(super) fn with_receipt(
     session: &Session,
     options: &RunOptions,
     subject: &Subject,
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
+    after: After,
 ) -> Result<Answer, Failure> {
     let receipt = options.receipt.as_deref().map(Receipt::open).transpose()?;
-    let outcome = execute(session, options, subject, task);
+    let outcome = execute(session, options, subject, task, after);
     let Some(receipt) = receipt else {
         return answer(session, outcome?);
     };
@@ -106,6 +109,7 @@ fn execute(
     options: &RunOptions,
     subject: &Subject,
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
+    after: After,
 ) -> Result<RunReport, Failure> {
     let registry = session.registry()?;
     let task = task(&registry)?;
@@ -135,9 +139,7 @@ fn execute(
     }
     let mut report = engine::run(&plan, &session.control, kept.journal());
     drop(progress);
-    if let Some(load_back) = &task.load_back {
-        load_back::write(load_back, &plan, &mut report);
-    }
+    after(session, &task, &plan, &mut report);
     render::settle(&mut report);
     Ok(report)
 }

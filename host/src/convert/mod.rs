@@ -20,10 +20,10 @@ use milvusdm_plugin_api::model::Role;
 use milvusdm_plugin_api::model::field::find_role;
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::{Error, ErrorKind, Rejected, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A column that does not arrive as it was, as plan and receipt list it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion {
     /// The column's name in the source.
     pub column: String,
@@ -36,7 +36,7 @@ pub struct Conversion {
 }
 
 /// What a conversion does to values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Every value can be had back.

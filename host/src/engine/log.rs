@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use milvusdm_plugin_api::{ReadAccount, Result};
 
 use crate::calls::Writer;
+use crate::hash::Sums;
 use crate::journal::{Journal, Mark, Stage};
 use crate::plan::PlannedTarget;
 
@@ -54,7 +55,7 @@ struct Way {
 }
 
 /// A piece of a batch that the sink is done with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     /// Rows.
     pub rows: u64,
@@ -66,6 +67,8 @@ pub(super) struct Piece {
     pub rejected: u64,
     /// Bytes.
     pub bytes: u64,
+    /// Hashes of the rows that the sink took.
+    pub sums: Option<Sums>,
 }
 
 impl<'a> Log<'a> {
@@ -73,7 +76,11 @@ impl<'a> Log<'a> {
     pub(super) fn new(journal: &'a Journal, position: usize, target: &PlannedTarget) -> Self {
         let count = target.parts.iter().map(|part| part.splits.len()).sum();
         let way = |split| {
-            let mark = target.start.mark(split);
+            let mut mark = target.start.mark(split);
+            if mark.through == 0 {
+                // Of nothing, the sums are known.
+                mark.sums = Some(Sums::default());
+            }
             Way {
                 reached: mark.clone(),
                 mark,
@@ -187,7 +194,7 @@ impl<'a> Log<'a> {
     pub(super) fn flush(&self, writer: &Writer) -> Result<()> {
         let ways = self.lock();
         let marks = ways.splits.iter().map(|way| way.mark.clone()).enumerate();
-        let marks: Vec<(usize, Mark)> = marks.filter(|(_, m)| *m != Mark::default()).collect();
+        let marks: Vec<(usize, Mark)> = marks.filter(|(_, mark)| mark.through > 0).collect();
         drop(ways);
         writer.flush()?;
         self.journal.marks(self.target, &marks, true)
@@ -203,6 +210,10 @@ impl Way {
             reached.written = reached.written.saturating_add(piece.written);
             reached.rejected = reached.rejected.saturating_add(piece.rejected);
             reached.bytes = reached.bytes.saturating_add(piece.bytes);
+            match (&mut reached.sums, piece.sums) {
+                (Some(sums), Some(more)) => *sums += more,
+                (sums, _) => *sums = None,
+            }
             if let Some(through) = piece.through {
                 reached.through = through;
                 self.mark = reached.clone();
@@ -231,6 +242,7 @@ mod tests {
             written: rows,
             rejected: 0,
             bytes: rows,
+            sums: None,
         }
     }
 

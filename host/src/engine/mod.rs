@@ -27,7 +27,7 @@ use crate::failure::{self, DONE, ENDPOINT, Failure, INTERNAL, REFUSED, WITH_LOSS
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::plan::{Plan, Start};
-use crate::report::{RunReport, Status, TargetView};
+use crate::report::{HashView, RunReport, Status, TargetView};
 use log::Log;
 use pace::Pace;
 use transfer::{Outcome, Transfer};
@@ -120,6 +120,7 @@ fn take_outcome(view: &mut TargetView, outcome: &Outcome) {
         Some(_) => outcome.status,
         None => Status::Done,
     };
+    view.hash = outcome.sums.clone().map(HashView::of);
     if let Some(ack) = &outcome.finished {
         view.rows_added = ack.rows_added;
         view.rows_total = ack.rows_total;

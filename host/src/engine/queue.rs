@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 
+use crate::hash::Sums;
+
 /// A batch on its way to the sink.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -31,6 +33,8 @@ pub(super) struct Item {
     pub rejected: u64,
     /// The rows.
     pub batch: RecordBatch,
+    /// Hashes of its rows, where they are hashed.
+    pub sums: Option<Sums>,
     /// Its bytes.
     pub bytes: u64,
     /// Gives the memory back when the item is dropped; `None` for all but the last piece of a

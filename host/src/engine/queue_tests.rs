@@ -23,6 +23,7 @@ fn item(split: usize, first_row: u64) -> Item {
         through: None,
         rejected: 0,
         batch,
+        sums: None,
         bytes: 1,
         _held: None,
     }

@@ -153,8 +153,7 @@ impl SplitRead<'_> {
                 .map(|(_, bytes)| *bytes)
                 .fold(0, u64::saturating_add),
         );
-        self.queue(pieces, first_row, removed, held);
-        Ok(())
+        self.queue(pieces, first_row, removed, held)
     }
 
     fn queue(
@@ -163,7 +162,7 @@ impl SplitRead<'_> {
         first_row: u64,
         removed: Vec<u64>,
         held: Held,
-    ) {
+    ) -> Result<()> {
         let mut held = Some(held);
         let last = pieces.len().saturating_sub(1);
         let mut skipped = 0u64;
@@ -181,6 +180,8 @@ impl SplitRead<'_> {
             if is_last {
                 rejected = rejected.saturating_add(removed.len() as u64);
             }
+            let sums = self.transfer.hasher.as_ref();
+            let sums = sums.map(|hasher| hasher.sums(&batch)).transpose()?;
             self.transfer.queue.push(Item {
                 split: self.position,
                 first_row,
@@ -189,6 +190,7 @@ impl SplitRead<'_> {
                 removed: removed.clone(),
                 through,
                 rejected,
+                sums,
                 batch,
                 bytes,
                 _held: held,
@@ -196,6 +198,7 @@ impl SplitRead<'_> {
             skipped += rows;
             self.sent = self.sent.saturating_add(rows);
         }
+        Ok(())
     }
 
     fn origin(&self, first_row: u64) -> Origin<'_> {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use milvusdm_plugin_api::{Error, ErrorKind, ReadAccount, Rejected};
 
+use crate::hash::Sums;
 use crate::journal::Mark;
 use crate::ledger::Ledger;
 use crate::report::RejectedRow;
@@ -28,6 +29,8 @@ pub(super) struct Counts {
     pub notices: Vec<String>,
     /// Bytes that were written.
     pub bytes: u64,
+    /// Hashes of the rows that were written; `None` where some were not hashed.
+    pub sums: Option<Sums>,
     /// What stopped the transfer.
     pub error: Option<Error>,
 }
@@ -62,7 +65,8 @@ impl Counts {
 
 impl Tally {
     /// Counts of splits, each with the rows that it has and how far an earlier process came.
-    pub(super) fn new(splits: impl Iterator<Item = (Option<u64>, Mark)>) -> Self {
+    pub(super) fn new(splits: impl Iterator<Item = (Option<u64>, Mark)>, is_hashed: bool) -> Self {
+        let mut sums = is_hashed.then(Sums::default);
         let (splits, given) = splits
             .map(|(found, mark)| {
                 let mut ledger = Ledger {
@@ -73,6 +77,11 @@ impl Tally {
                 mark.account
                     .iter()
                     .for_each(|account| ledger.take_account(account));
+                match (&mut sums, mark.sums) {
+                    (Some(sums), Some(before)) => *sums += before,
+                    (sums, None) if mark.through > 0 => *sums = None,
+                    _ => {}
+                }
                 (ledger, mark.through)
             })
             .unzip();
@@ -82,13 +91,19 @@ impl Tally {
             rejected: Vec::new(),
             notices: Vec::new(),
             bytes: 0,
+            sums,
             error: None,
         }))
     }
 
     /// Rows of a split that the sink took.
-    pub(super) fn written(&self, position: usize, rows: u64, bytes: u64) {
+    pub(super) fn written(&self, position: usize, rows: u64, bytes: u64, sums: Option<&Sums>) {
         let mut counts = self.lock();
+        match (&mut counts.sums, sums) {
+            (Some(all), Some(sums)) => *all += sums,
+            (all, None) => *all = None,
+            (None, Some(_)) => {}
+        }
         counts.bytes = counts.bytes.saturating_add(bytes);
         if let Some(ledger) = counts.splits.get_mut(position) {
             ledger.written = ledger.written.saturating_add(rows);

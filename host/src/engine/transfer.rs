@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One target: prepare, move, check the account, finish or take back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Result, Split};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Rejected, Result, Split};
 
 use super::log::Log;
 use super::pace::Pace;
@@ -14,6 +17,7 @@ use super::tally::{Counts, Tally};
 use super::{boundary, read, unbalanced, write};
 use crate::calls::Writer;
 use crate::control::Control;
+use crate::hash::{Hasher, Sums};
 use crate::journal::Stage;
 use crate::ledger::Ledger;
 use crate::plan::{Part, Plan, PlannedTarget, Start};
@@ -32,6 +36,8 @@ pub(super) struct Transfer<'a> {
     /// Of a run with a journal.
     pub(super) log: Option<Log<'a>>,
     pub(super) pace: &'a Pace,
+    /// Hashes the rows as the sink gets them; `None` where their columns can't be hashed.
+    pub(super) hasher: Option<Hasher>,
     writers: usize,
     next_job: AtomicUsize,
 }
@@ -54,6 +60,8 @@ pub(super) struct Outcome {
     pub(super) rejected: Vec<RejectedRow>,
     pub(super) notices: Vec<String>,
     pub(super) bytes: u64,
+    /// Hashes of all rows of the run that are there.
+    pub(super) sums: Option<Sums>,
     /// What the sink says at the end.
     pub(super) finished: Option<FinishAck>,
     /// Of a target that failed: what became of it.
@@ -80,15 +88,24 @@ impl<'a> Transfer<'a> {
             Some(0) => readers,
             Some(n) => readers.min(n as usize),
         };
+        let hasher = Hasher::new(&target.request.schema);
+        let hasher = hasher.inspect_err(|error| {
+            tracing::warn!(into = %target.name(), "Its rows are not hashed, so that only counts prove them: {error}.");
+        });
+        let hasher = hasher.ok();
         Self {
             plan,
             target,
             control,
             queue: Queue::new(jobs.len(), writers == 1),
-            tally: Tally::new(jobs.iter().enumerate().map(|(position, job)| {
-                let mark = target.start.mark(position);
-                (job.split.found, mark)
-            })),
+            tally: Tally::new(
+                jobs.iter().enumerate().map(|(position, job)| {
+                    let mark = target.start.mark(position);
+                    (job.split.found, mark)
+                }),
+                hasher.is_some(),
+            ),
+            hasher,
             jobs,
             is_addressed,
             log,
@@ -96,6 +113,26 @@ impl<'a> Transfer<'a> {
             writers,
             next_job: AtomicUsize::new(0),
         }
+    }
+
+    /// The hashes of a batch, without the rows that the sink rejected.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(super) fn sums_of(
+        &self,
+        batch: &RecordBatch,
+        rejected: &[Rejected],
+    ) -> Result<Option<Sums>> {
+        let Some(hasher) = &self.hasher else {
+            return Ok(None);
+        };
+        let gone: BTreeSet<u64> = rejected.iter().map(|rejected| rejected.row).collect();
+        let kept = (0..batch.num_rows() as u64).map(|row| Some(!gone.contains(&row)));
+        let kept: BooleanArray = kept.collect();
+        let kept = filter_record_batch(batch, &kept)
+            .map_err(|e| Error::new(ErrorKind::Internal, "leave out rejected rows").caused_by(e))?;
+        hasher.sums(&kept).map(Some)
     }
 
     /// Moves everything that goes into the target.
@@ -322,6 +359,7 @@ impl<'a> Transfer<'a> {
             rejected,
             notices,
             bytes,
+            sums,
             error,
             ..
         } = self.tally.into_inner();
@@ -339,6 +377,7 @@ impl<'a> Transfer<'a> {
             rejected,
             notices,
             bytes,
+            sums,
             finished,
             status,
             error,

@@ -39,17 +39,26 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
             removed,
             through,
             rejected,
+            sums,
             batch,
             bytes,
             _held,
         } = item;
         let rows = batch.num_rows() as u64;
         transfer.pace.wait(transfer.control, rows, bytes)?;
+        // Shares the buffers; needed where rows are rejected.
+        let hashed = sums.as_ref().map(|_| batch.clone());
         let mut ack = writer.write(at, batch).map_err(|e| {
             e.with("dataset", &job.dataset_name)
                 .with("split", &job.split.id)
         })?;
-        transfer.tally.written(split, ack.written, bytes);
+        let sums = match hashed {
+            Some(batch) if !ack.rejected.is_empty() => transfer.sums_of(&batch, &ack.rejected)?,
+            _ => sums,
+        };
+        transfer
+            .tally
+            .written(split, ack.written, bytes, sums.as_ref());
         transfer.control.progress().add(rows, bytes);
         let piece = Piece {
             rows,
@@ -57,6 +66,7 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
             written: ack.written,
             rejected: rejected.saturating_add(ack.rejected.len() as u64),
             bytes,
+            sums,
         };
         if !ack.rejected.is_empty() {
             for rejected in &mut ack.rejected {

@@ -5,6 +5,8 @@ use milvusdm_plugin_api::{FinishAck, ReadAccount};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::hash::Sums;
+
 /// A run that was begun.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -93,6 +95,8 @@ pub struct Mark {
     pub bytes: u64,
     /// What the reader said at the end of the split; `None` if it did not come so far.
     pub account: Option<ReadAccount>,
+    /// Hashes of the rows that were written; `None` where some of these were not hashed.
+    pub sums: Option<Sums>,
 }
 
 impl RunRecord {
@@ -151,6 +155,7 @@ impl TargetRecord {
                 through: known.through.saturating_add(arrived),
                 written: known.written.saturating_add(arrived),
                 account: None,
+                sums: known.sums.clone().filter(|_| arrived == 0),
                 ..known.clone()
             })
         };
@@ -178,6 +183,7 @@ mod tests {
                     rejected: *rejected,
                     bytes: 0,
                     account: is_done.then(ReadAccount::default),
+                    sums: None,
                 },
                 durable: Mark::default(),
             });

@@ -14,7 +14,7 @@ mod target;
 
 use std::sync::Arc;
 
-use milvusdm_plugin_api::model::Capabilities;
+use milvusdm_plugin_api::model::{Capabilities, Descriptor};
 use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Split};
 use serde_json::Value;
 
@@ -26,8 +26,10 @@ pub use target::{Part, PlannedTarget};
 use crate::calls::{Sink, Source};
 use crate::control::Control;
 use crate::convert::Recipe;
+use crate::dump::{self, Name};
 use crate::failure::{DONE, Failure};
 use crate::journal::{self, RunRecord, Unfinished};
+use crate::program::Program;
 use crate::registry::{Entry, Registry};
 use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
 use crate::task::{DatasetName, Limit, Side, Task};
@@ -48,6 +50,10 @@ pub struct Plan {
     sink_view: PluginView,
     /// Datasets that no target takes, because they are refused.
     refused: Vec<DatasetView>,
+    /// Every dataset that the source has.
+    pub(crate) names: Vec<Name>,
+    /// Those that need not be moved again.
+    pub(crate) unchanged: Vec<Name>,
     /// What the journal keeps of it.
     pub(crate) record: RunRecord,
 }
@@ -107,6 +113,8 @@ impl Plan {
             source_view: PluginView::of(source_entry),
             sink_view: PluginView::of(sink_entry),
             refused: Vec::new(),
+            names: Vec::new(),
+            unchanged: Vec::new(),
             record: RunRecord::default(),
         };
         let mut refusals = Refusals::default();
@@ -131,7 +139,13 @@ impl Plan {
             task.source.shown(Side::Source, &source_entry.info),
             task.sink.shown(Side::Sink, &sink_entry.info),
         ];
-        plan.record = resume::record(&plan.targets, &name, task, ends);
+        plan.record = resume::record(
+            &plan.targets,
+            &name,
+            run.earlier().map(|earlier| earlier.run.began),
+            task,
+            ends,
+        );
         if let Run::Resumed(earlier) = run {
             let changed = journal::refusal(&earlier.run, &plan.record);
             changed.into_iter().for_each(|error| refusals.task(error));
@@ -142,8 +156,14 @@ impl Plan {
     }
 
     /// The datasets that the task selects; names in it that match nothing are refused.
-    fn select(&self, task: &Task, refusals: &mut Refusals) -> Result<Vec<Dataset>, Error> {
-        let all = self.source.datasets()?;
+    fn select(&mut self, task: &Task, refusals: &mut Refusals) -> Result<Vec<Dataset>, Error> {
+        let mut all = self.source.datasets()?;
+        self.names = all.iter().map(full_name).collect();
+        for dataset in &mut all {
+            if let Some(described) = task.known.described.get(&full_name(dataset)) {
+                describe(&mut dataset.descriptor, described);
+            }
+        }
         let names: Vec<DatasetName<'_>> = all.iter().map(name).collect();
         let includes = task.selection.unmatched_includes(&names);
         let excludes = task.selection.unmatched_excludes(&names);
@@ -180,6 +200,9 @@ impl Plan {
             let splits = self.source.splits(&dataset)?;
             check_count(&dataset, &splits).map_err(|e| e.with("plugin", self.source.plugin()))?;
             match Recipe::decide(&dataset, &self.capabilities, &task.conversions) {
+                Ok(recipe) if is_unchanged(task, &dataset, &splits, &recipe) => {
+                    self.unchanged.push(full_name(&dataset));
+                }
                 Ok(recipe) => parts.push(Part {
                     dataset,
                     splits,
@@ -263,6 +286,9 @@ impl Plan {
         let datasets = self.targets.iter().flat_map(PlannedTarget::dataset_views);
         RunReport {
             version: VERSION,
+            program: format!("{} {}", Program::current().name, Program::current().version),
+            run: self.record.run.clone(),
+            began: self.record.began,
             source: self.source_view.clone(),
             sink: self.sink_view.clone(),
             datasets: datasets.chain(self.refused.iter().cloned()).collect(),
@@ -331,6 +357,32 @@ fn entry(task: &Task, registry: &Registry, side: Side) -> Result<Arc<Entry>, Fai
     task.check_options(side, &entry.info)
         .map_err(Failure::task)?;
     Ok(entry)
+}
+
+/// Collection and partition; the default one has none.
+pub(crate) fn full_name(dataset: &Dataset) -> Name {
+    let (collection, partition) = name(dataset);
+    (collection.to_owned(), partition.map(str::to_owned))
+}
+
+/// Whether a dump has the dataset as it is.
+fn is_unchanged(task: &Task, dataset: &Dataset, splits: &[Split], recipe: &Recipe) -> bool {
+    let known = &task.known.unchanged;
+    let known = known.get(&full_name(dataset));
+    known.is_some_and(|known| *known == dump::fingerprint(dataset, splits, recipe))
+}
+
+/// Adds what a dump knows of a dataset and its file does not say.
+fn describe(descriptor: &mut Descriptor, known: &Descriptor) {
+    descriptor.id = known.id;
+    descriptor.indexes.clone_from(&known.indexes);
+    descriptor.functions.clone_from(&known.functions);
+    descriptor.aliases.clone_from(&known.aliases);
+    descriptor.description.clone_from(&known.description);
+    for (system, properties) in &known.properties {
+        let own = descriptor.properties.entry(system.clone());
+        own.or_insert_with(|| properties.clone());
+    }
 }
 
 /// A dataset's own count and its splits must agree: a split that is missing would be lost in

@@ -171,6 +171,7 @@ fn marks(record: &TargetRecord, found: Found, is_same_boot: bool) -> Result<Vec<
 pub(super) fn record(
     targets: &[PlannedTarget],
     run: &str,
+    earlier: Option<u64>,
     task: &Task,
     ends: [Value; 2],
 ) -> RunRecord {
@@ -178,7 +179,7 @@ pub(super) fn record(
     let [source, sink] = ends;
     RunRecord {
         run: run.to_owned(),
-        began: began.map_or(0, |began| began.as_secs()),
+        began: earlier.unwrap_or_else(|| began.map_or(0, |began| began.as_secs())),
         source,
         sink,
         mode: mode(task.mode).to_owned(),

@@ -170,6 +170,7 @@ impl PlannedTarget {
             free_bytes: self.state.free_bytes,
             conversions: self.conversions(),
             ledger: self.expected(),
+            hash: None,
         }
     }
 }

@@ -131,6 +131,22 @@ fn literal(letter: char, regex: &mut String) {
     regex.push_str(&regex::escape(letter.encode_utf8(&mut [0; 4])));
 }
 
+/// A path in a pattern, with nothing in it that a pattern gives a meaning.
+pub(crate) fn literal(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for letter in path.chars() {
+        match letter {
+            '*' | '?' | '[' | ']' => {
+                plain.push('[');
+                plain.push(letter);
+                plain.push(']');
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

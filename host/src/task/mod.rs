@@ -46,8 +46,11 @@ use std::path::Path;
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo, Result};
 use serde_json::{Map, Value};
 
+use crate::dump::Known;
+
 pub use defaults::Defaults;
 pub use endpoint::{Endpoint, PluginLookup};
+pub(crate) use glob::literal;
 pub use mapping::{Mapping, TargetName};
 pub use milvusdm_plugin_api::Mode;
 pub use names::{DEFAULT_PARTITION, DatasetName};
@@ -90,6 +93,8 @@ pub struct Task {
     pub prefer: Option<Prefer>,
     /// Tasks to write after the run, as M2H of MilvusDM 1.0 left them.
     pub(crate) load_back: Option<LoadBack>,
+    /// What a dump says of the datasets.
+    pub(crate) known: Known,
     origin: Origin,
 }
 

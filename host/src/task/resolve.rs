@@ -25,6 +25,7 @@ use super::select::{MAX_GLOBS, Selection};
 use super::walk::Refusal;
 use super::{Conversions, DEFAULT_MEMORY_BYTES, Limit, MIN_MEMORY_BYTES, Mode, PluginTask, Task};
 use super::{check, old, pointer, size, yaml};
+use crate::dump::Known;
 use crate::program;
 
 /// The task in `text`, a file that is called `name` in messages.
@@ -177,6 +178,7 @@ impl Meaning {
             limit: self.limit,
             prefer: self.prefer,
             load_back: None,
+            known: Known::default(),
             origin,
         }
     }

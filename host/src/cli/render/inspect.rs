@@ -107,7 +107,7 @@ pub(super) fn ids(dataset: &DatasetView) -> String {
     match dataset
         .columns
         .iter()
-        .find(|column| column.role == Some("id"))
+        .find(|column| column.role.as_deref() == Some("id"))
     {
         Some(column) => format!("{policy} {}", column.type_name),
         None => policy,
@@ -117,12 +117,18 @@ pub(super) fn ids(dataset: &DatasetView) -> String {
 /// The columns beyond ids and one vector, which the table shows.
 fn columns(dataset: &DatasetView) -> Option<String> {
     let is_plain = |role: Option<&str>| matches!(role, Some("id" | "vector"));
-    if dataset.columns.len() <= 2 && dataset.columns.iter().all(|column| is_plain(column.role)) {
+    if dataset.columns.len() <= 2
+        && dataset
+            .columns
+            .iter()
+            .all(|column| is_plain(column.role.as_deref()))
+    {
         return None;
     }
     let columns = dataset.columns.iter().map(|column| {
         let role = column
             .role
+            .as_ref()
             .map(|role| format!("{role} "))
             .unwrap_or_default();
         format!("{} ({role}{})", column.name, column.type_name)

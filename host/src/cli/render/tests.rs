@@ -38,10 +38,11 @@ fn dataset(collection: &str, partition: Option<&str>, ledger: Option<Ledger>) ->
         ids: IdPolicy::Given,
         columns: vec![ColumnView {
             name: "id".to_owned(),
-            role: Some("id"),
+            role: Some("id".to_owned()),
             type_name: "Int64".to_owned(),
         }],
         bytes: Some(208_000_000),
+        fingerprint: None,
         indexes: Vec::new(),
         splits: Some(4),
         target: Some("all".to_owned()),
@@ -68,6 +69,7 @@ fn target(status: Status, ledger: Ledger) -> TargetView {
             class: Class::Dropped,
         }],
         ledger,
+        hash: None,
     }
 }
 
@@ -76,6 +78,9 @@ fn report(ledgers: [Ledger; 2], status: Status, exit: u8) -> RunReport {
     let sum: Ledger = ledgers.into_iter().sum();
     RunReport {
         version: VERSION,
+        program: "milvusdm 1".to_owned(),
+        run: String::new(),
+        began: 0,
         source: plugin("faiss"),
         sink: plugin("hdf5"),
         datasets: vec![

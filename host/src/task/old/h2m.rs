@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::fault::Fault;
+use super::super::glob::literal;
 use super::draft::Draft;
 use super::keys::{CollectionParameter, OldMode, OneOrMany, Port, Version};
 use super::target::Target;
@@ -67,7 +68,7 @@ fn files(old: &H2m, draft: &mut Draft) -> Result<(), Fault> {
     match (folder, named.is_empty()) {
         (Some(folder), true) => {
             // Only the folder itself was searched, and only for this ending.
-            let pattern = format!("{}/*.h5", plain(folder.trim_end_matches('/')));
+            let pattern = format!("{}/*.h5", literal(folder.trim_end_matches('/')));
             draft.set_text("source/path", &pattern, "data_dir");
             Ok(())
         }
@@ -88,20 +89,4 @@ fn files(old: &H2m, draft: &mut Draft) -> Result<(), Fault> {
         )
         .help("write `data_path: [/data/a.h5]` or `data_dir: /data`")),
     }
-}
-
-/// A path in a pattern, with nothing in it that a pattern gives a meaning.
-fn plain(path: &str) -> String {
-    let mut plain = String::with_capacity(path.len());
-    for letter in path.chars() {
-        match letter {
-            '*' | '?' | '[' | ']' => {
-                plain.push('[');
-                plain.push(letter);
-                plain.push(']');
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }
