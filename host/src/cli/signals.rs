@@ -55,7 +55,7 @@ pub(super) fn heed(session: &Session) -> io::Result<()> {
 fn stopping(signal: i32) -> String {
     let name = low_level::signal_name(signal).unwrap_or("a signal");
     format!(
-        "Stopping on {name}: what is half-written is taken back. A second signal leaves at once."
+        "Stopping on {name}: the run ends within one batch. A second signal leaves at once."
     )
 }
 
