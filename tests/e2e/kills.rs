@@ -5,6 +5,7 @@
 //! A few kills for each route here; `make soak` sets `MILVUSDM_KILLS` to many. Each kill is printed
 //! with the rows that the journal knew of (`--nocapture`), and most of them fall between the first
 //! and the last acknowledged batch.
+#![expect(clippy::print_stdout, reason = "each kill is logged")]
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -20,6 +21,8 @@ const ROWS: u64 = 12_000;
 /// Rows a second while runs are to be killed.
 const PACE: u64 = 12_000;
 const DIM: u64 = 8;
+/// Rows that arrive of a source of which five in a hundred are deleted.
+const LIVE: u64 = ROWS * 95 / 100;
 
 /// Kills for each route.
 fn kills() -> u64 {
@@ -65,108 +68,129 @@ impl From {
     }
 }
 
-/// A task that is killed, and the same one at full speed.
-struct Task {
-    slow: String,
-    fast: String,
+/// A command that is killed.
+struct Command {
+    args: Vec<String>,
+    route: String,
 }
 
-impl Task {
-    fn new(source: &str, sink: &str) -> Self {
-        let fast = format!("source: {source}\nsink: {sink}\nmap: moved\nparallel: 2\n");
-        let slow = format!("{fast}limit: {{rows_per_second: {PACE}}}\n");
-        Self { slow, fast }
-    }
-
-    fn write(&self, space: &Space, is_slow: bool) -> String {
-        let task = if is_slow { &self.slow } else { &self.fast };
-        text(space.write("task.yaml", task))
-    }
-}
-
-/// What the journal says, as `status` shows it.
-fn status(space: &Space, task: &str) -> Value {
-    milvusdm(space, &["status", task, "--json"])
-        .run()
-        .exits(0)
-        .json()
-}
-
-/// Starts a task and kills it at random; gives the rows that were known to be written, and whether
-/// some were still missing.
-fn kill_once(space: &Space, task: &Task) -> (u64, bool) {
-    let file = task.write(space, true);
-    let mut child = milvusdm(space, &["run", &file]).start();
-    let lasts_ms = ROWS * 1000 / PACE;
-    std::thread::sleep(Duration::from_millis(40 + random(lasts_ms)));
-    child.kill().expect("a child of ours");
-    let _ = child.wait().expect("a child of ours");
-    let status = status(space, &file);
-    let written = status["targets"][0]["written"].as_u64().unwrap_or(0);
-    (written, status["state"] == "unfinished")
-}
-
-/// Kills a task up to three times, then lets it come to its end.
-fn kill_and_finish(space: &Space, route: &str, task: &Task) -> (u64, u64) {
-    let (mut kills, mut inside) = (0, 0);
-    for _ in 0..=random(3) {
-        let (written, is_unfinished) = kill_once(space, task);
-        println!(
-            "{route}: killed with {written} of {ROWS} rows known, unfinished: {is_unfinished}"
-        );
-        kills += 1;
-        inside += u64::from(written > 0 && is_unfinished);
-        if !is_unfinished && written > 0 {
-            // It was done before it was killed.
-            return (kills, inside);
+impl Command {
+    fn new(route: &str, args: &[&str]) -> Self {
+        Self {
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            route: route.to_owned(),
         }
     }
-    let file = task.write(space, false);
-    let report = milvusdm(space, &["run", &file, "--json"])
-        .run()
-        .exits(0)
-        .json();
-    let ledger = &report["ledger"];
-    let accounted =
-        ledger["written"].as_u64().unwrap_or(0) + ledger["deleted"].as_u64().unwrap_or(0);
-    assert_eq!(accounted, ROWS, "{route}: {ledger}");
-    assert_eq!(
-        report["targets"][0]["rows_total"], ledger["written"],
-        "{report:#}"
-    );
-    (kills, inside)
-}
 
-/// Most kills have to fall where something can go wrong.
-fn most_were_inside(route: &str, kills: u64, inside: u64) {
-    println!(
-        "{route}: {inside} of {kills} kills between the first and the last acknowledged batch"
-    );
-    assert!(
-        kills < 20 || inside * 10 >= kills * 8,
-        "{route}: only {inside} of {kills}"
-    );
-}
-
-fn into_files(from: From) {
-    let route = format!("{from:?} to HDF5");
-    let space = Space::new();
-    let source = from.make(&space);
-    let task = Task::new(&source, "{plugin: hdf5, path: out.h5}");
-    milvusdm(&space, &["run", &task.write(&space, false)])
-        .run()
-        .exits(0);
-    let wanted = std::fs::read(space.path("out.h5")).expect("the target");
-    let (mut killed, mut inside) = (0, 0);
-    while killed < kills() {
-        std::fs::remove_file(space.path("out.h5")).expect("the target");
-        let (kills, within) = kill_and_finish(&space, &route, &task);
-        (killed, inside) = (killed + kills, inside + within);
-        let found = std::fs::read(space.path("out.h5")).expect("the target");
-        assert!(found == wanted, "{route}: the file differs");
-        assert_eq!(partials(&space), [""; 0], "{route}");
+    /// A task file, and the command that runs it.
+    fn task(space: &Space, route: &str, source: &str, sink: &str) -> Self {
+        let task = format!("source: {source}\nsink: {sink}\nmap: moved\nparallel: 2\n");
+        let file = text(space.write("task.yaml", task));
+        Self::new(route, &["run", &file])
     }
-    most_were_inside(&route, killed, inside);
+
+    fn with<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let own = self.args.iter().map(String::as_str);
+        own.chain(more.iter().copied()).collect()
+    }
+
+    /// Runs it to its end.
+    fn finish(&self, space: &Space) -> Value {
+        let args = self.with(&["--json"]);
+        milvusdm(space, &args).run().exits(0).json()
+    }
+
+    /// Starts it and kills it at random; gives the rows that the journal knew of.
+    fn kill(&self, space: &Space) -> u64 {
+        let pace = PACE.to_string();
+        let args = self.with(&["--rows-per-second", &pace]);
+        let mut child = milvusdm(space, &args).start();
+        std::thread::sleep(Duration::from_millis(60 + random(ROWS * 900 / PACE)));
+        child.kill().expect("a child of ours");
+        let _ = child.wait().expect("a child of ours");
+        known_rows(space)
+    }
+
+    /// Kills it up to three times, then lets it come to its end.
+    fn kill_and_finish(&self, space: &Space) -> Kills {
+        let route = &self.route;
+        let mut kills = Kills::default();
+        for _ in 0..=random(3) {
+            let rows = self.kill(space);
+            println!("{route}: killed with {rows} of {ROWS} rows known");
+            kills.all += 1;
+            kills.inside += u64::from(rows > 0 && rows < LIVE);
+            if is_finished(space) {
+                // The same command would begin anew, where the target is.
+                return kills;
+            }
+        }
+        let report = self.finish(space);
+        let count = |name: &str| report["ledger"][name].as_u64().unwrap_or(0);
+        assert_eq!(count("written") + count("deleted"), ROWS, "{report:#}");
+        let target = &report["targets"][0];
+        assert_eq!(
+            target["rows_total"], report["ledger"]["written"],
+            "{report:#}"
+        );
+        kills
+    }
+}
+
+/// Sums over what a query of the only journal gives.
+fn journal(space: &Space, query: &str, number: impl Fn(&str) -> u64) -> u64 {
+    let state = space.path("home/milvusdm/state");
+    let files = space.list("home/milvusdm/state").into_iter();
+    let mut files = files.filter(|name| name.ends_with(".journal"));
+    let Some(file) = files.next() else { return 0 };
+    assert_eq!(files.next(), None, "one command, one journal");
+    let connection = rusqlite::Connection::open(state.join(file)).expect("the journal");
+    // A process that was killed early has made no tables.
+    let Ok(mut rows) = connection.prepare(query) else {
+        return 0;
+    };
+    let rows = rows.query_map([], |row| row.get::<_, String>(0));
+    let numbers = rows.expect("rows").map(|row| number(&row.expect("a row")));
+    numbers.sum()
+}
+
+/// Rows that the journal knows to be written.
+fn known_rows(space: &Space) -> u64 {
+    journal(space, "SELECT acknowledged FROM split", |mark| {
+        let mark: Value = serde_json::from_str(mark).expect("a mark");
+        mark["written"].as_u64().expect("a number")
+    })
+}
+
+fn is_finished(space: &Space) -> bool {
+    let is_finished = |stage: &str| u64::from(stage.contains("finished"));
+    journal(space, "SELECT stage FROM target", is_finished) > 0
+}
+
+/// How often a command was killed, and how often where something can go wrong.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kills {
+    all: u64,
+    inside: u64,
+}
+
+impl std::ops::AddAssign for Kills {
+    fn add_assign(&mut self, other: Self) {
+        self.all += other.all;
+        self.inside += other.inside;
+    }
+}
+
+impl Kills {
+    /// Most kills have to fall between the first and the last acknowledged batch.
+    fn were_inside(self, route: &str) {
+        let Self { all, inside } = self;
+        println!("{route}: {inside} of {all} kills between the first and the last batch");
+        assert!(
+            all < 20 || inside * 10 >= all * 8,
+            "{route}: only {inside} of {all}"
+        );
+    }
 }
 
 /// Files that a run left half-written.
@@ -175,47 +199,115 @@ fn partials(space: &Space) -> Vec<String> {
     all.filter(|name| name.ends_with(".partial")).collect()
 }
 
-fn into_a_server(from: From) {
-    let route = format!("{from:?} to Milvus 1.x");
+fn into_files(from: From, route: &str) {
     let space = Space::new();
     let source = from.make(&space);
-    let fresh = || Standin::start(StandinOptions::default()).expect("a server");
-    let task_for = |server: &Standin| {
+    let command = Command::task(&space, route, &source, "{plugin: hdf5, path: out.h5}");
+    let read = || std::fs::read(space.path("out.h5")).expect("the target");
+    command.finish(&space);
+    let wanted = read();
+    let mut killed = Kills::default();
+    while killed.all < kills() {
+        std::fs::remove_file(space.path("out.h5")).expect("the target");
+        killed += command.kill_and_finish(&space);
+        assert!(read() == wanted, "{route}: the file differs");
+        assert_eq!(partials(&space), [""; 0], "{route}");
+    }
+    killed.were_inside(route);
+}
+
+fn server() -> Standin {
+    Standin::start(StandinOptions::default()).expect("a server")
+}
+
+fn into_a_server(from: From, route: &str) {
+    let space = Space::new();
+    let source = from.make(&space);
+    let command = |server: &Standin| {
         let sink = format!("{{plugin: milvus1, uri: \"{}\", metric: L2}}", server.uri());
-        Task::new(&source, &sink)
+        Command::task(&space, route, &source, &sink)
     };
-    let server = fresh();
-    let file = task_for(&server).write(&space, false);
-    milvusdm(&space, &["run", &file]).run().exits(0);
-    let wanted: BTreeMap<String, Rows> = stored(&server);
-    let (mut killed, mut inside) = (0, 0);
-    while killed < kills() {
-        let server = fresh();
-        let (kills, within) = kill_and_finish(&space, &route, &task_for(&server));
-        (killed, inside) = (killed + kills, inside + within);
+    let whole = server();
+    command(&whole).finish(&space);
+    let wanted: BTreeMap<String, Rows> = stored(&whole);
+    let mut killed = Kills::default();
+    while killed.all < kills() {
+        let server = server();
+        killed += command(&server).kill_and_finish(&space);
         assert!(stored(&server) == wanted, "{route}: the rows differ");
     }
-    most_were_inside(&route, killed, inside);
+    killed.were_inside(route);
+}
+
+/// Everything below `backup` but the time in its manifest.
+fn dumped(space: &Space) -> (Vec<String>, Vec<u8>, Value) {
+    let file = std::fs::read(space.path("backup/big/_default.h5")).expect("a file");
+    let manifest = std::fs::read(space.path("backup/manifest.json")).expect("a manifest");
+    let mut manifest: Value = serde_json::from_slice(&manifest).expect("a manifest");
+    manifest["made"] = Value::Null;
+    (space.list("backup"), file, manifest)
+}
+
+#[test]
+fn dumps() {
+    let space = Space::new();
+    From::Milvus.make(&space);
+    let command = Command::new("dump", &["dump", "milvus1:in", "backup"]);
+    command.finish(&space);
+    let wanted = dumped(&space);
+    let mut killed = Kills::default();
+    while killed.all < kills() {
+        std::fs::remove_dir_all(space.path("backup")).expect("a dump");
+        killed += command.kill_and_finish(&space);
+        // One that was killed at its very end wrote its manifest, or does so now.
+        command.finish(&space);
+        assert!(dumped(&space) == wanted, "the dump differs");
+    }
+    killed.were_inside("dump");
+}
+
+#[test]
+fn restores() {
+    let space = Space::new();
+    From::Milvus.make(&space);
+    let args = ["dump", "milvus1:in", "backup", "--no-journal"];
+    milvusdm(&space, &args).run().exits(0);
+    let command = |server: &Standin| {
+        let sink = format!("milvus1:?uri={}", server.uri());
+        Command::new("restore", &["restore", "backup", &sink])
+    };
+    let whole = server();
+    command(&whole).finish(&space);
+    let wanted = stored(&whole);
+    let mut killed = Kills::default();
+    while killed.all < kills() {
+        // Each server has an address of its own, and so a journal.
+        std::fs::remove_dir_all(space.path("home/milvusdm/state")).expect("the journals");
+        let server = server();
+        killed += command(&server).kill_and_finish(&space);
+        assert!(stored(&server) == wanted, "the rows differ");
+    }
+    killed.were_inside("restore");
 }
 
 #[test]
 fn faiss_to_hdf5() {
-    into_files(From::Faiss);
+    into_files(From::Faiss, "Faiss to HDF5");
 }
 
 #[test]
 fn a_milvus_directory_to_hdf5() {
-    into_files(From::Milvus);
+    into_files(From::Milvus, "Milvus directory to HDF5");
 }
 
 #[test]
 fn a_milvus_directory_to_a_server() {
-    into_a_server(From::Milvus);
+    into_a_server(From::Milvus, "Milvus directory to Milvus");
 }
 
 #[test]
 fn hdf5_to_a_server() {
-    into_a_server(From::Hdf5);
+    into_a_server(From::Hdf5, "HDF5 to Milvus");
 }
 
 /// Server and run are killed in turn; the server has what it acknowledged, from its folder.
@@ -233,32 +325,34 @@ fn a_server_that_is_killed_too() {
     let sink = format!(
         "{{plugin: milvus1, uri: \"grpc://127.0.0.1:{port}\", metric: L2, retries: 1, timeout: 5}}"
     );
-    let task = Task::new(&source, &sink);
-    let file = task.write(&space, true);
+    let command = Command::task(&space, "server", &source, &sink);
+    let pace = PACE.to_string();
     for _ in 0..kills() {
         let server = StandinProcess::start(&args);
-        let mut child = milvusdm(&space, &["run", &file]).start();
-        std::thread::sleep(Duration::from_millis(100 + random(400)));
+        let run = command.with(&["--rows-per-second", &pace]);
+        let mut child = milvusdm(&space, &run).start();
+        std::thread::sleep(Duration::from_millis(100 + random(300)));
         drop(server);
-        let ended = child.wait().expect("a child of ours");
-        assert!(!ended.success(), "{ended:?}");
-        assert_eq!(status(&space, &file)["state"], "unfinished");
+        if child.wait().expect("a child of ours").success() {
+            break;
+        }
     }
     let _server = StandinProcess::start(&args);
-    let file = task.write(&space, false);
-    let report = milvusdm(&space, &["run", &file, "--json"])
-        .run()
-        .exits(0)
-        .json();
-    assert_eq!(report["targets"][0]["rows_total"], ROWS, "{report:#}");
+    if !is_finished(&space) {
+        let report = command.finish(&space);
+        assert_eq!(report["targets"][0]["rows_total"], ROWS, "{report:#}");
+    }
     // Read back by the other way.
     let from = format!("milvus1:?uri=grpc://127.0.0.1:{port}");
-    milvusdm(&space, &["copy", &from, "hdf5:back.h5"])
+    milvusdm(&space, &["copy", &from, "hdf5:back.h5", "--no-journal"])
         .run()
         .exits(0);
-    milvusdm(&space, &["copy", "faiss:in.index", "hdf5:whole.h5"])
-        .run()
-        .exits(0);
+    milvusdm(
+        &space,
+        &["copy", "faiss:in.index", "hdf5:whole.h5", "--no-journal"],
+    )
+    .run()
+    .exits(0);
     let same = run_python(
         "same_rows.py",
         &[&text(space.path("back.h5")), &text(space.path("whole.h5"))],

@@ -8,6 +8,7 @@ mod definition;
 mod new;
 mod plugin_flags;
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -127,6 +128,14 @@ pub(super) struct RunOptions {
     /// `auto` draws a bar on a terminal and prints a line every few seconds otherwise.
     #[arg(long, value_name = "HOW", value_enum)]
     pub progress: Option<ProgressStyle>,
+
+    /// Move no more rows a second than this; wins over the task's `limit`
+    #[arg(long, value_name = "N")]
+    pub rows_per_second: Option<NonZeroU64>,
+
+    /// Move no more bytes a second than this: `50MB`; wins over the task's `limit`
+    #[arg(long, value_name = "SIZE")]
+    pub bytes_per_second: Option<String>,
 
     /// Keep the journal, by which a stopped run goes on, in this folder [default: state in
     /// MILVUSDM_PATH]
@@ -448,8 +457,9 @@ impl From<ModeArg> for Mode {
 
 impl RunOptions {
     fn is_given(&self) -> bool {
-        let is_flagged = self.restart || self.no_journal;
-        self.receipt.is_some() || self.progress.is_some() || self.state.is_some() || is_flagged
+        let is_limited = self.rows_per_second.is_some() || self.bytes_per_second.is_some();
+        let is_kept = self.state.is_some() || self.restart || self.no_journal;
+        self.receipt.is_some() || self.progress.is_some() || is_limited || is_kept
     }
 }
 

@@ -19,7 +19,7 @@ use crate::plan::{self, Plan, PlannedTarget};
 use crate::program::Program;
 use crate::registry::Registry;
 use crate::report::{RunReport, Status, TargetView};
-use crate::task::{Task, literal};
+use crate::task::{Task, literal_path};
 
 /// The plugin that dumps are written and read with.
 const FILES: &str = "hdf5";
@@ -32,7 +32,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Dumps a source into a folder.
 pub(super) fn dump(session: &Session, args: &DumpArgs) -> Result<Answer, Failure> {
-    let words = [&[args.source.clone()], &args.select[..], &args.exclude[..]].concat();
+    let source = std::slice::from_ref(&args.source);
+    let words = [source, &args.select, &args.exclude].concat();
     let subject = subject("dump", &args.folder, words);
     let is_ours = || is_known(&subject, args.run.state.as_deref());
     expect_free(&args.folder, is_ours).map_err(Failure::task)?;
@@ -42,13 +43,8 @@ pub(super) fn dump(session: &Session, args: &DumpArgs) -> Result<Answer, Failure
 
 /// Puts a dump back.
 pub(super) fn restore(session: &Session, args: &RestoreArgs) -> Result<Answer, Failure> {
-    let lists = [
-        &[args.sink.clone()],
-        &args.select[..],
-        &args.exclude[..],
-        &args.map[..],
-    ];
-    let mut words = lists.concat();
+    let sink = std::slice::from_ref(&args.sink);
+    let mut words = [sink, &args.select, &args.exclude, &args.map].concat();
     words.extend(args.mode.map(|mode| format!("{mode:?}")));
     let subject = subject("restore", &args.folder, words);
     let task = |registry: &Registry| restore_task(session, registry, args);
@@ -256,7 +252,7 @@ fn restore_task(
             checked.map_err(Failure::endpoint)?;
         }
         let path = entry.path(&args.folder);
-        files.push(Value::from(literal(&path.display().to_string())));
+        files.push(Value::from(literal_path(&path.display().to_string())));
     }
     task.source.options.insert("path".to_owned(), files.into());
     let described = manifest.datasets.into_iter();

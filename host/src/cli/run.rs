@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::program::{HOST_VERSION, Program};
 use crate::registry::Registry;
 use crate::report::RunReport;
-use crate::task::{Task, parse_memory};
+use crate::task::{Task, parse_memory, parse_rate};
 
 /// Runs a task file.
 pub(super) fn run(session: &Session, args: &RunArgs) -> Result<Answer, Failure> {
@@ -112,7 +112,8 @@ fn execute(
     after: After,
 ) -> Result<RunReport, Failure> {
     let registry = session.registry()?;
-    let task = task(&registry)?;
+    let mut task = task(&registry)?;
+    limit(&mut task, options)?;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, options.progress);
@@ -142,6 +143,17 @@ fn execute(
     after(session, &task, &plan, &mut report);
     render::settle(&mut report);
     Ok(report)
+}
+
+/// What is given here wins over the task.
+fn limit(task: &mut Task, options: &RunOptions) -> Result<(), Failure> {
+    if let Some(rows) = options.rows_per_second {
+        task.limit.rows_per_second = Some(rows);
+    }
+    if let Some(size) = &options.bytes_per_second {
+        task.limit.bytes_per_second = Some(parse_rate(size).map_err(Failure::task)?);
+    }
+    Ok(())
 }
 
 /// Has everything secret in a task masked; a plugin that is not there is an error of the plan.

@@ -54,9 +54,7 @@ pub(super) fn heed(session: &Session) -> io::Result<()> {
 
 fn stopping(signal: i32) -> String {
     let name = low_level::signal_name(signal).unwrap_or("a signal");
-    format!(
-        "Stopping on {name}: the run ends within one batch. A second signal leaves at once."
-    )
+    format!("Stopping on {name}: the run ends within one batch. A second signal leaves at once.")
 }
 
 /// Leaves the program if a call into a plugin does not come back.

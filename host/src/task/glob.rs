@@ -132,7 +132,7 @@ fn literal(letter: char, regex: &mut String) {
 }
 
 /// A path in a pattern, with nothing in it that a pattern gives a meaning.
-pub(crate) fn literal(path: &str) -> String {
+pub(crate) fn literal_path(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     for letter in path.chars() {
         match letter {

@@ -50,7 +50,7 @@ use crate::dump::Known;
 
 pub use defaults::Defaults;
 pub use endpoint::{Endpoint, PluginLookup};
-pub(crate) use glob::literal;
+pub(crate) use glob::literal_path;
 pub use mapping::{Mapping, TargetName};
 pub use milvusdm_plugin_api::Mode;
 pub use names::{DEFAULT_PARTITION, DatasetName};
@@ -303,6 +303,21 @@ impl PluginTask {
         }
         options
     }
+}
+
+/// The bytes a second that `--bytes-per-second` means.
+///
+/// # Errors
+/// `Config` if it is no size, or 0.
+pub fn parse_rate(text: &str) -> Result<NonZeroU64> {
+    let bytes = size::parse_bytes(text)
+        .map_err(|message| format!("found `{}`, {message}", render::shorten(text)))
+        .and_then(|bytes| {
+            NonZeroU64::new(bytes).ok_or_else(|| "found 0, wanted at least 1".to_owned())
+        });
+    bytes.map_err(|message| {
+        Error::new(ErrorKind::Config, message).with("at", "argument --bytes-per-second")
+    })
 }
 
 /// The size in bytes that `--memory` means: `256MiB`, `1GB`, `268435456`.

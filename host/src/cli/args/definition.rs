@@ -84,7 +84,7 @@ impl Cli {
             (None, Some(_)) if yaml_run.is_given() => {
                 return refuse(
                     ErrorKind::ArgumentConflict,
-                    "`--receipt`, `--progress`, `--state`, `--restart` and `--no-journal` stand after the command: `milvusdm run TASK.yaml --receipt FILE`",
+                    "`--receipt`, `--progress` and other options of a run stand after the command: `milvusdm run TASK.yaml --receipt FILE`",
                 );
             }
             (None, Some(Chosen::Completions(_))) if output.json => {

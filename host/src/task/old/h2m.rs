@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::fault::Fault;
-use super::super::glob::literal;
+use super::super::glob::literal_path;
 use super::draft::Draft;
 use super::keys::{CollectionParameter, OldMode, OneOrMany, Port, Version};
 use super::target::Target;
@@ -68,7 +68,7 @@ fn files(old: &H2m, draft: &mut Draft) -> Result<(), Fault> {
     match (folder, named.is_empty()) {
         (Some(folder), true) => {
             // Only the folder itself was searched, and only for this ending.
-            let pattern = format!("{}/*.h5", literal(folder.trim_end_matches('/')));
+            let pattern = format!("{}/*.h5", literal_path(folder.trim_end_matches('/')));
             draft.set_text("source/path", &pattern, "data_dir");
             Ok(())
         }
