@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 
+import durable
 import milvus1
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -283,6 +284,7 @@ GROUPS = {
     "milvus1-files": lambda bench: milvus1.directories(bench, python),
     "milvus1-server": lambda bench: milvus1.servers(bench, checked, warm),
     "milvus1-memory": lambda bench: milvus1.memory(bench, checked),
+    "durable": lambda bench: durable.durable(bench, checked, python),
 }
 
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the benchmark that are about runs that can go on; see bench.py.
+
+What journal and hashes cost goes against the same run without them, in turn. A run that goes on after
+it was killed at 90 % goes against a whole one.
+"""
+import glob
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+
+import milvus1
+
+COST_TARGET = 1.05
+RESUME_TARGET = 0.15
+KILLED_AT = 0.9
+# Rows a second of the run that is killed: slow enough to be killed where it is meant to be.
+PACE = 500_000
+PAIRS = 15
+
+
+def remove(out):
+    for path in (out, *glob.glob(f"{os.path.dirname(out)}/.{os.path.basename(out)}.*.partial")):
+        if os.path.exists(path):
+            os.unlink(path)
+
+
+def cost(bench, checked, source, warm):
+    args, out = bench.args, f"{bench.args.dir}/out.h5"
+    ways = {"kept": [], "bare": ["--no-journal", "--no-hash"]}
+    finished = {way: [] for way in ways}
+    for turn in range(max(args.pairs, PAIRS)):
+        # Whoever comes second finds caches as the first left them: they take turns.
+        for way in sorted(ways, reverse=turn % 2 == 1):
+            remove(out)
+            for file in warm:
+                with open(file, "rb") as content:
+                    while content.read(8 << 20):
+                        pass
+            os.sync()
+            command = [args.binary, "copy", source, f"hdf5:{out}", "--quiet", *ways[way]]
+            finished[way].append(checked(command))
+    ratios = [kept.seconds / bare.seconds for kept, bare in zip(finished["kept"], finished["bare"])]
+    bench.add_pairs("journal and hashes, to HDF5", finished["kept"], finished["bare"], ratios, COST_TARGET)
+
+
+def written(state):
+    """Rows that the only journal in the folder knows to be written."""
+    try:
+        journal, = glob.glob(f"{state}/*.journal")
+        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=1) as connection:
+            rows = connection.execute("SELECT json_extract(acknowledged, '$.written') FROM split")
+            return sum(row for row, in rows)
+    except (ValueError, sqlite3.Error):
+        return 0
+
+
+def resume(bench, checked, source):
+    args, out, state = bench.args, f"{bench.args.dir}/out.h5", f"{bench.args.dir}/state"
+    command = [args.binary, "copy", source, f"hdf5:{out}", "--quiet", "--state", state]
+    ours, theirs = [], []
+    for _ in range(args.pairs):
+        remove(out)
+        shutil.rmtree(state, ignore_errors=True)
+        theirs.append(checked(command))
+        remove(out)
+        slow = subprocess.Popen([*command, "--rows-per-second", str(PACE)],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while written(state) < args.rows * KILLED_AT and slow.poll() is None:
+            time.sleep(0.005)
+        slow.kill()
+        slow.wait()
+        os.sync()
+        ours.append(checked(command))
+    remove(out)
+    shutil.rmtree(state, ignore_errors=True)
+    ratios = [own.seconds / whole.seconds for own, whole in zip(ours, theirs)]
+    bench.add_pairs("going on after a kill at 90 %", ours, theirs, ratios, RESUME_TARGET)
+
+
+def durable(bench, checked, python):
+    path, files = milvus1.make_directory(bench, python, "whole", 0.0)
+    os.unlink(f"{path}.bytes")
+    cost(bench, checked, f"milvus1:{path}", files)
+    resume(bench, checked, f"milvus1:{path}")
