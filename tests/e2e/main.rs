@@ -13,6 +13,8 @@ mod cli;
 mod damaged_libraries;
 mod docs;
 mod drift;
+mod dumps;
+mod durable;
 mod examples;
 mod exit_codes;
 mod faiss_golden;

@@ -146,6 +146,10 @@ pub(super) struct RunOptions {
     #[arg(long)]
     pub restart: bool,
 
+    /// Do not hash the rows: `verify` then has to read the source again
+    #[arg(long)]
+    pub no_hash: bool,
+
     /// Keep no journal: a run that is stopped takes back what it wrote
     #[arg(long, conflicts_with_all = ["state", "restart"])]
     pub no_journal: bool,
@@ -458,7 +462,7 @@ impl From<ModeArg> for Mode {
 impl RunOptions {
     fn is_given(&self) -> bool {
         let is_limited = self.rows_per_second.is_some() || self.bytes_per_second.is_some();
-        let is_kept = self.state.is_some() || self.restart || self.no_journal;
+        let is_kept = self.state.is_some() || self.restart || self.no_journal || self.no_hash;
         self.receipt.is_some() || self.progress.is_some() || is_limited || is_kept
     }
 }

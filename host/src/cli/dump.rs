@@ -154,11 +154,14 @@ fn made(session: &Session, folder: &Path, plan: &Plan, report: &RunReport) -> Re
     std::fs::create_dir_all(folder)
         .map_err(|e| Error::io("make the folder", &e).with("folder", folder.display()))?;
     manifest.write(folder)?;
-    let mut notices = vec![format!(
-        "{} of {} datasets were unchanged and are kept as they were",
-        plan.unchanged.len(),
-        manifest.datasets.len()
-    )];
+    let mut notices = Vec::new();
+    if !plan.unchanged.is_empty() {
+        notices.push(format!(
+            "{} of {} datasets are unchanged, and kept as they were",
+            plan.unchanged.len(),
+            manifest.datasets.len()
+        ));
+    }
     for entry in gone {
         // Only now that no manifest names it.
         let removed = std::fs::remove_file(entry.path(folder));

@@ -113,7 +113,7 @@ fn execute(
 ) -> Result<RunReport, Failure> {
     let registry = session.registry()?;
     let mut task = task(&registry)?;
-    limit(&mut task, options)?;
+    set_options(&mut task, options)?;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, options.progress);
@@ -146,7 +146,8 @@ fn execute(
 }
 
 /// What is given here wins over the task.
-fn limit(task: &mut Task, options: &RunOptions) -> Result<(), Failure> {
+fn set_options(task: &mut Task, options: &RunOptions) -> Result<(), Failure> {
+    task.hashes_rows = !options.no_hash;
     if let Some(rows) = options.rows_per_second {
         task.limit.rows_per_second = Some(rows);
     }

@@ -61,6 +61,7 @@ pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Answer, Fai
         true => Journal::look(&path).map_err(Failure::task)?,
         false => (None, false),
     };
+    let run = run.map(|last| last.run);
     let report = StatusReport {
         version: VERSION,
         state: match &run {

@@ -36,7 +36,7 @@ pub struct Manifest {
     pub made: u64,
     /// Where the rows came from, without secrets.
     pub source: Value,
-    /// The datasets, in the source's order.
+    /// The datasets, in the order of their names.
     pub datasets: Vec<Entry>,
 }
 

@@ -88,11 +88,15 @@ impl<'a> Transfer<'a> {
             Some(0) => readers,
             Some(n) => readers.min(n as usize),
         };
-        let hasher = Hasher::new(&target.request.schema);
-        let hasher = hasher.inspect_err(|error| {
-            tracing::warn!(into = %target.name(), "Its rows are not hashed, so that only counts prove them: {error}.");
+        let hasher = plan
+            .hashes_rows
+            .then(|| Hasher::new(&target.request.schema));
+        let hasher = hasher.and_then(|hasher| {
+            let why = |error: &Error| {
+                tracing::warn!(into = %target.name(), "Its rows are not hashed, so that only counts prove them: {error}.");
+            };
+            hasher.inspect_err(why).ok()
         });
-        let hasher = hasher.ok();
         Self {
             plan,
             target,

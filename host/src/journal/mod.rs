@@ -44,6 +44,22 @@ pub struct Unfinished {
     pub is_same_boot: bool,
 }
 
+impl Unfinished {
+    fn of(run: RunRecord, then: &str, now: &str) -> Self {
+        Self {
+            run,
+            // Without the system's word nothing is known.
+            is_same_boot: !then.is_empty() && then == now,
+        }
+    }
+}
+
+/// Names the time since the machine was started; empty where the system does not tell.
+fn boot() -> String {
+    let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+    boot.trim().to_owned()
+}
+
 impl Journal {
     /// Opens a task's journal, or makes it.
     ///
@@ -51,10 +67,9 @@ impl Journal {
     /// `Exists` while another process runs the task, `Format` if the journal is damaged,
     /// `Unsupported` if a later version wrote it; `Denied`, `Io`.
     pub fn open(path: &Path) -> Result<Self> {
-        let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
         Ok(Self {
             store: Mutex::new(Store::open(path)?),
-            boot: boot.trim().to_owned(),
+            boot: boot(),
         })
     }
 
@@ -70,9 +85,13 @@ impl Journal {
     ///
     /// # Errors
     /// `Format` if the journal is damaged, `Unsupported`, `Denied`, `Io`.
-    pub fn look(path: &Path) -> Result<(Option<RunRecord>, bool)> {
+    pub fn look(path: &Path) -> Result<(Option<Unfinished>, bool)> {
         let (found, is_running) = Store::look(path)?;
-        Ok((found.map(|(run, _)| run), is_running))
+        let boot = boot();
+        Ok((
+            found.map(|(run, then)| Unfinished::of(run, &then, &boot)),
+            is_running,
+        ))
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -85,11 +104,7 @@ impl Journal {
     /// `Format` if the journal is damaged, `Io`.
     pub fn last(&self) -> Result<Option<Unfinished>> {
         let found = self.store().load()?;
-        Ok(found.map(|(run, boot)| Unfinished {
-            run,
-            // Without the system's word nothing is known.
-            is_same_boot: !boot.is_empty() && boot == self.boot,
-        }))
+        Ok(found.map(|(run, then)| Unfinished::of(run, &then, &self.boot)))
     }
 
     /// The run to go on with, if there is one.

@@ -43,6 +43,7 @@ pub struct Plan {
     pub(crate) capabilities: Capabilities,
     pub(crate) limits: Limits,
     pub(crate) limit: Limit,
+    pub(crate) hashes_rows: bool,
     pub(crate) targets: Vec<PlannedTarget>,
     refusals: Vec<Refusal>,
     notices: Vec<String>,
@@ -104,6 +105,7 @@ impl Plan {
         let mut plan = Self {
             limits: Limits::new(task.memory_bytes, parallel, &capabilities).slowed(task.limit),
             limit: task.limit,
+            hashes_rows: task.hashes_rows,
             source,
             sink,
             capabilities,
@@ -142,11 +144,17 @@ impl Plan {
         plan.record = resume::record(
             &plan.targets,
             &name,
-            run.earlier().map(|earlier| earlier.run.began),
+            run.earlier().map(|earlier| &earlier.run),
             task,
             ends,
         );
-        if let Run::Resumed(earlier) = run {
+        let goes_on = plan
+            .targets
+            .iter()
+            .any(|target| target.start != Start::Anew);
+        if let Run::Resumed(earlier) = run
+            && goes_on
+        {
             let changed = journal::refusal(&earlier.run, &plan.record);
             changed.into_iter().for_each(|error| refusals.task(error));
         }

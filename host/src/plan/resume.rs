@@ -100,7 +100,7 @@ pub(super) fn settle(
         let Some(record) = record_of(&earlier.run, target) else {
             continue;
         };
-        if let Start::Finished(..) = &target.start {
+        if let Start::Finished(..) = target.start {
             target.action = Action::Resume;
             target.state.location.clone_from(&record.location);
             target.state.rows = record.rows_before;
@@ -171,7 +171,7 @@ fn marks(record: &TargetRecord, found: Found, is_same_boot: bool) -> Result<Vec<
 pub(super) fn record(
     targets: &[PlannedTarget],
     run: &str,
-    earlier: Option<u64>,
+    earlier: Option<&RunRecord>,
     task: &Task,
     ends: [Value; 2],
 ) -> RunRecord {
@@ -179,14 +179,17 @@ pub(super) fn record(
     let [source, sink] = ends;
     RunRecord {
         run: run.to_owned(),
-        began: earlier.unwrap_or_else(|| began.map_or(0, |began| began.as_secs())),
+        began: match earlier {
+            Some(earlier) => earlier.began,
+            None => began.map_or(0, |began| began.as_secs()),
+        },
         source,
         sink,
         mode: mode(task.mode).to_owned(),
         targets: targets
             .iter()
             .filter(|target| target.is_written())
-            .map(target_record)
+            .map(|target| target_record(target, earlier.and_then(|run| record_of(run, target))))
             .collect(),
     }
 }
@@ -200,20 +203,26 @@ fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn target_record(target: &PlannedTarget) -> TargetRecord {
+fn target_record(target: &PlannedTarget, earlier: Option<&TargetRecord>) -> TargetRecord {
     let fields = target.request.schema.fields().iter();
     let mut position = 0;
     let mut splits = Vec::new();
     for part in &target.parts {
         for split in &part.splits {
             let mark = target.start.mark(position);
+            // What was not flushed then is not durable now.
+            let durable = earlier
+                .filter(|_| target.start != Start::Anew)
+                .and_then(|earlier| earlier.splits.get(position))
+                .map(|split| split.durable.clone())
+                .unwrap_or_default();
             splits.push(SplitRecord {
                 dataset: part.dataset.descriptor.full_name(),
                 id: split.id.clone(),
                 fingerprint: split.fingerprint.clone(),
                 live: split.live.filter(|_| !part.recipe.can_reject()),
-                durable: mark.clone(),
                 acknowledged: mark,
+                durable,
             });
             position += 1;
         }

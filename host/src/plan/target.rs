@@ -273,9 +273,13 @@ pub(super) fn check(
     let mut notices = Vec::new();
     for (target, state) in targets.iter_mut().zip(states) {
         if matches!(target.start, Start::Finished(..)) {
-            // Nothing is done to it any more.
-            target.state.read_back = state.read_back;
-            continue;
+            if state.exists {
+                // Nothing is done to it any more.
+                target.state.read_back = state.read_back;
+                continue;
+            }
+            // Somebody took it away since.
+            target.start = Start::Anew;
         }
         let name = target.name();
         for reason in &state.refusals {

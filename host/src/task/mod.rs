@@ -89,6 +89,8 @@ pub struct Task {
     pub parallel: Option<NonZeroU16>,
     /// How fast rows are moved at most.
     pub limit: Limit,
+    /// Whether rows are hashed on their way.
+    pub hashes_rows: bool,
     /// Which plugin is meant where a name has two; `None` if the task does not say.
     pub prefer: Option<Prefer>,
     /// Tasks to write after the run, as M2H of MilvusDM 1.0 left them.

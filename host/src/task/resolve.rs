@@ -176,6 +176,7 @@ impl Meaning {
             memory_bytes: self.memory_bytes,
             parallel: self.parallel,
             limit: self.limit,
+            hashes_rows: true,
             prefer: self.prefer,
             load_back: None,
             known: Known::default(),
