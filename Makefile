@@ -40,7 +40,7 @@ test: setup
 
 bench: build setup-python
 	@"$(MILVUSDM_TEST_PYTHON)" tests/bench/bench.py --binary "$(BINARY)" --plugins "$(BUILD)/release" --dir "$(BUILD)/bench"
-	cargo bench --locked --workspace --bench boundary --bench load
+	cargo bench --locked --workspace --bench boundary --bench hash --bench load
 
 fmt:
 	cargo fmt --all

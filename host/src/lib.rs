@@ -19,6 +19,7 @@ pub mod control;
 pub mod convert;
 pub mod engine;
 pub mod failure;
+pub mod hash;
 pub mod ledger;
 pub mod load;
 pub mod plan;
