@@ -10,6 +10,7 @@
 mod cut;
 mod queue;
 mod read;
+mod split;
 mod tally;
 mod transfer;
 mod write;
@@ -24,6 +25,7 @@ use crate::failure::{self, DONE, ENDPOINT, Failure, INTERNAL, REFUSED, WITH_LOSS
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{RunReport, Status, TargetView};
+pub(crate) use split::SplitReading;
 use transfer::{Outcome, Transfer};
 
 /// Runs a plan and reports what became of every row; writes nothing if the plan is refused.

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use milvusdm_plugin_api::{Error, ErrorKind, ReadRequest, Result};
+use milvusdm_plugin_api::{ReadRequest, Result};
 
 use super::cut;
 use super::queue::{Held, Item, Share};
+use super::split::{Piece, SplitReading};
 use super::tally::Origin;
 use super::transfer::{Job, Transfer};
-use super::unbalanced;
-use crate::ledger::Ledger;
 
 /// Reads splits until none is left.
 pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result<()> {
@@ -24,7 +23,6 @@ pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result
             share,
             position,
             job,
-            given: 0,
             sent: 0,
         };
         split.read().map_err(|e| {
@@ -42,9 +40,7 @@ struct SplitRead<'a> {
     share: &'a Arc<Share>,
     position: usize,
     job: &'a Job<'a>,
-    /// Rows that the reader gave.
-    given: u64,
-    /// Rows of them that were queued.
+    /// Rows of it that were queued.
     sent: u64,
 }
 
@@ -52,17 +48,14 @@ impl SplitRead<'_> {
     fn read(mut self) -> Result<()> {
         let (part, limits) = (self.job.part, &self.transfer.plan.limits);
         tracing::debug!(dataset = %self.job.dataset_name, split = %self.job.split.id, "Reading a split.");
-        let growth = part.recipe.growth(&part.dataset.schema);
         let request = ReadRequest {
             first_row: 0,
-            max_batch_bytes: (limits.batch_bytes / growth).max(1),
+            max_batch_bytes: limits.batch_bytes,
             max_batch_rows: limits.batch_rows,
         };
-        let mut reader = self
-            .transfer
-            .plan
-            .source
-            .read(&part.dataset, self.job.split, &request)?;
+        let what = (&part.dataset, self.job.split);
+        let source = &self.transfer.plan.source;
+        let mut reading = SplitReading::open(source, what, Some(&part.recipe), request)?;
         // While it is converted, a batch is there twice.
         let copies = if part.recipe.keeps_all() { 1 } else { 2 };
         let expected = limits.batch_bytes.saturating_mul(copies);
@@ -74,55 +67,30 @@ impl SplitRead<'_> {
                 // Whoever closed the queue has said why.
                 return self.transfer.control.check();
             };
-            let Some(batch) = reader.next()? else { break };
-            self.send(batch, held)?;
+            let Some(piece) = reading.next()? else { break };
+            self.send(piece, held);
         }
-        let account = reader.account()?;
+        let account = reading.account()?;
         self.transfer
             .tally
-            .account(self.position, self.given, &account);
-        let mut ledger = Ledger {
-            written: self.given,
-            ..Ledger::of(self.job.split.found)
-        };
-        ledger.take_account(&account);
-        if !ledger.is_balanced() {
-            return Err(unbalanced("this split, as the reader gave it,", &ledger)
-                .with("plugin", self.transfer.plan.source.plugin())
-                .help("the source changed while it was read, or its plugin miscounts: nothing was finished"));
-        }
-        match self.job.split.live {
-            Some(live) if live != self.given => Err(self.not_as_announced(live)),
-            _ => Ok(()),
-        }
+            .account(self.position, reading.given(), &account);
+        reading.check(&account)
     }
 
-    fn send(&mut self, batch: RecordBatch, mut held: Held) -> Result<()> {
-        let rows = batch.num_rows() as u64;
-        let first_row = self.given;
-        self.given = self.given.saturating_add(rows);
-        if let Some(live) = self.job.split.live.filter(|live| self.given > *live) {
-            return Err(self.not_as_announced(live));
+    fn send(&mut self, piece: Piece, mut held: Held) {
+        let Piece {
+            first_row,
+            batch,
+            rejected,
+        } = piece;
+        let removed = rejected.iter().map(|rejected| rejected.row).collect();
+        if !rejected.is_empty() {
+            self.transfer
+                .tally
+                .rejected(self.origin(first_row), rejected);
         }
-        let recipe = &self.job.part.recipe;
-        let (batch, removed) = if recipe.keeps_all() {
-            (batch, Vec::new())
-        } else {
-            let converted = recipe.apply(&batch)?;
-            let removed = converted
-                .rejected
-                .iter()
-                .map(|rejected| rejected.row)
-                .collect();
-            if !converted.rejected.is_empty() {
-                self.transfer
-                    .tally
-                    .rejected(self.origin(first_row), converted.rejected);
-            }
-            (converted.batch, removed)
-        };
         if batch.num_rows() == 0 {
-            return Ok(());
+            return;
         }
         let pieces = cut::cut(batch, &self.transfer.plan.limits);
         held.set(
@@ -132,7 +100,6 @@ impl SplitRead<'_> {
                 .fold(0, u64::saturating_add),
         );
         self.queue(pieces, first_row, removed, held);
-        Ok(())
     }
 
     fn queue(
@@ -170,17 +137,5 @@ impl SplitRead<'_> {
             split: &self.job.split.id,
             first_row,
         }
-    }
-
-    fn not_as_announced(&self, live: u64) -> Error {
-        Error::new(
-            ErrorKind::Plugin,
-            format!(
-                "the split was announced with {live} rows, but reading gave {}",
-                self.given
-            ),
-        )
-        .with("plugin", self.transfer.plan.source.plugin())
-        .help("the source changed while it was read, or its plugin miscounts: nothing was finished")
     }
 }
