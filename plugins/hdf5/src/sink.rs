@@ -2,7 +2,7 @@
 //! Says what HDF5 files can hold, looks at targets, and opens writers.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use milvusdm_plugin_api::model::capabilities::{
@@ -12,6 +12,8 @@ use milvusdm_plugin_api::model::{Capabilities, Elem, Kind};
 use milvusdm_plugin_api::{
     Error, ErrorKind, Mode, Result, Services, Sink, TargetRequest, TargetState, TargetWriter,
 };
+
+use serde_json::{Value, json};
 
 use crate::append::{self, Existing};
 use crate::folders::Folders;
@@ -166,6 +168,7 @@ impl Hdf5Sink {
         }
         if let Some(bytes) = found {
             state.exists = true;
+            state.read_back = self.read_back(&plan, &path);
             let looked = match spec.mode {
                 Mode::Append => Existing::open(&path, &self.options, &plan).map(|existing| {
                     let held = existing.decoding_bytes();
@@ -186,6 +189,21 @@ impl Hdf5Sink {
             }
         }
         Ok(state)
+    }
+
+    /// How the source reads the file that is there.
+    fn read_back(&self, plan: &FilePlan, path: &Path) -> Option<Value> {
+        let path = path.to_str()?;
+        let SinkOptions { vectors, ids, .. } = &self.options;
+        let has_ids = plan
+            .columns
+            .iter()
+            .any(|column| column.dataset.name == *ids);
+        let ids = match has_ids {
+            true => format!("/{ids}"),
+            false => "none".to_owned(),
+        };
+        Some(json!({"path": path, "vectors": format!("/{vectors}"), "ids": ids}))
     }
 
     /// Bytes of the file that is to be written, about.
