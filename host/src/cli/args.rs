@@ -62,6 +62,9 @@ pub(super) enum Command {
     /// Show what a task would do; writes nothing
     #[command(long_about = help::PLAN_ABOUT, after_long_help = help::PLAN)]
     Plan(TaskArgs),
+    /// Compare a task's targets with their sources, row by row; writes nothing
+    #[command(long_about = help::VERIFY_ABOUT, after_long_help = help::VERIFY)]
+    Verify(VerifyArgs),
     /// Print a task file of MilvusDM 1.0 as a task of today
     #[command(long_about = help::CONVERT_ABOUT, after_long_help = help::CONVERT)]
     Convert(ConvertArgs),
@@ -94,6 +97,21 @@ pub(super) struct TaskArgs {
     /// The task file
     #[arg(value_name = "TASK.yaml")]
     pub task: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The task file
+    #[arg(value_name = "TASK.yaml")]
+    pub task: PathBuf,
+
+    /// Look only at about N rows of each target, at even distances
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub sample: Option<u64>,
+
+    /// How to show progress on stderr
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub progress: Option<ProgressStyle>,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ mod table;
 mod terminal;
 mod text;
 mod usage;
+mod verify;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -89,6 +90,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
         Command::Run(args) => run::run(session, args),
         Command::Copy(args) => run::copy(session, args),
         Command::Convert(args) => convert::convert(session, &args.task),
+        Command::Verify(args) => verify::verify(session, args),
         Command::Plan(args) => look::plan(session, &args.task),
         Command::Inspect(args) => look::inspect(session, &args.source, args.id),
         Command::Plugins(args) => match &args.command {
