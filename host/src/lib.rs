@@ -32,5 +32,6 @@ pub mod registry;
 pub mod report;
 pub mod scaffold;
 pub mod task;
+pub mod verify;
 
 pub use app::App;

@@ -386,6 +386,9 @@ pub struct RunReport {
     pub seconds: f64,
     /// What stopped the run.
     pub error: Option<Error>,
+    /// What comparing both sides afterwards found, as `verify --json` prints it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<serde_json::Value>,
     /// The exit code.
     pub exit: u8,
 }

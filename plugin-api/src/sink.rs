@@ -217,7 +217,9 @@ pub struct TargetState {
     pub resumable: bool,
     /// What is there of an earlier process of the run; absent if the target starts anew.
     pub found: Option<Found>,
-    /// Options with which the plugin's own source reads this target and nothing else, to verify it.
+    /// Options with which the plugin's own source reads this target back, to verify it; absent if
+    /// it is not there or can't be read. Where they give several datasets, the one of the target's
+    /// collection and partition is meant.
     pub read_back: Option<Value>,
 }
 

@@ -48,3 +48,4 @@ mod sins_rust;
 mod task_errors;
 mod twins;
 mod vendor;
+mod verify;

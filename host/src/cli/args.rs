@@ -75,6 +75,9 @@ pub(super) enum Command {
     /// Check a receipt, and show what it tells
     #[command(long_about = help::RECEIPT_ABOUT, after_long_help = help::RECEIPT)]
     Receipt(ReceiptArgs),
+    /// Compare a task's targets with their sources, row by row; writes nothing
+    #[command(long_about = help::VERIFY_ABOUT, after_long_help = help::VERIFY)]
+    Verify(VerifyArgs),
     /// Print a task file of MilvusDM 1.0 as a task of today
     #[command(long_about = help::CONVERT_ABOUT, after_long_help = help::CONVERT)]
     Convert(ConvertArgs),
@@ -110,6 +113,21 @@ pub(super) struct TaskArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The task file
+    #[arg(value_name = "TASK.yaml")]
+    pub task: PathBuf,
+
+    /// Look only at about N rows of each target, at even distances
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub sample: Option<u64>,
+
+    /// How to show progress on stderr
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub progress: Option<ProgressStyle>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ConvertArgs {
     /// The task file of MilvusDM 1.0
     #[arg(value_name = "OLD.yaml")]
@@ -128,6 +146,10 @@ pub(super) struct RunOptions {
     /// `auto` draws a bar on a terminal and prints a line every few seconds otherwise.
     #[arg(long, value_name = "HOW", value_enum)]
     pub progress: Option<ProgressStyle>,
+
+    /// Compare both sides when all rows are there, as `verify` does
+    #[arg(long)]
+    pub verify: bool,
 
     /// Move no more rows a second than this; wins over the task's `limit`
     #[arg(long, value_name = "N")]
@@ -462,6 +484,7 @@ impl From<ModeArg> for Mode {
 impl RunOptions {
     fn is_given(&self) -> bool {
         let is_limited = self.rows_per_second.is_some() || self.bytes_per_second.is_some();
+        let is_limited = is_limited || self.verify;
         let is_kept = self.state.is_some() || self.restart || self.no_journal || self.no_hash;
         self.receipt.is_some() || self.progress.is_some() || is_limited || is_kept
     }

@@ -38,6 +38,7 @@ Examples:
   milvusdm inspect faiss:/data/a.index             what is in there
   milvusdm plan task.yaml                          what would be moved; writes nothing
   milvusdm run task.yaml                           move it
+  milvusdm verify task.yaml                        prove that it arrived
   milvusdm copy faiss:/data/a.index hdf5:/data/a.h5
   milvusdm --yaml F2M.yaml                         the same as `run`; files of MilvusDM 1.0 too
   milvusdm convert F2M.yaml                        such a file as a task of today
@@ -48,7 +49,7 @@ A task file:
 
 Exit codes:
   0  done, and the ledger is balanced
-  1  finished, but rows were rejected or lost
+  1  finished, but rows were rejected or lost; `verify` found a difference
   2  the command line, the task or the state of the target is refused
   3  a plugin failed or did not come back
   4  the source or the sink failed
@@ -75,6 +76,7 @@ pub(super) const RUN: &str = "\
 Examples:
   milvusdm run task.yaml
   milvusdm run task.yaml --receipt receipt.json    keep what was done as JSON
+  milvusdm run task.yaml --verify                  and compare both sides afterwards
   milvusdm run task.yaml --json --progress off     for programs
   milvusdm run task.yaml --log-format json 2>run.log
   milvusdm run H2M.yaml                            a task file of MilvusDM 1.0, as it stands";
@@ -148,6 +150,23 @@ pub(super) const RECEIPT: &str = "\
 Examples:
   milvusdm run task.yaml --receipt receipt.json
   milvusdm receipt receipt.json";
+
+pub(super) const VERIFY_ABOUT: &str = "\
+Proves that the targets of a task hold what its source gives: reads both sides anew, with the \
+task's conversions, and compares them row by row. Writes nothing.
+
+Rows are compared by a 128-bit hash of id and values; their order means nothing. Rows that are \
+missing, only at the target, changed or doubled are counted and the first 100 of each named by id. \
+It takes bounded memory, and one reading of both sides; a second one where they differ. The exit \
+code is 0 if all targets are equal, 1 if one differs or is missing, 2 if the task can't be \
+verified. Task files of MilvusDM 1.0 do as well.";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  milvusdm verify task.yaml
+  milvusdm verify task.yaml --sample 1000          a quick look at about 1000 rows
+  milvusdm verify task.yaml --json                 with all sums, for programs
+  milvusdm verify F2M.yaml";
 
 pub(super) const CONVERT_ABOUT: &str = "\
 Prints a task file of MilvusDM 1.0 (F2M, H2M, M2M or M2H at the top) as the task of today that it \

@@ -31,6 +31,7 @@ mod table;
 mod terminal;
 mod text;
 mod usage;
+mod verify;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -94,6 +95,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
         Command::Dump(args) => dump::dump(session, args),
         Command::Restore(args) => dump::restore(session, args),
         Command::Convert(args) => convert::convert(session, &args.task),
+        Command::Verify(args) => verify::verify(session, args),
         Command::Plan(args) => look::plan(session, &args.task),
         Command::Receipt(args) => receipt::show(session, &args.file),
         Command::Status(args) => status::status(session, args),

@@ -9,7 +9,7 @@ use super::look::show_refusals;
 use super::progress::ProgressView;
 use super::receipt::Receipt;
 use super::session::{Answer, Session, to_value};
-use super::{errors, load_back, render};
+use super::{errors, load_back, render, verify};
 use crate::engine;
 use crate::failure::Failure;
 use crate::journal::Subject;
@@ -141,6 +141,10 @@ fn execute(
     let mut report = engine::run(&plan, &session.control, kept.journal());
     drop(progress);
     after(session, &task, &plan, &mut report);
+    drop(plan);
+    if options.verify && report.error.is_none() && report.refusals.is_empty() {
+        verify::after_run(session, &registry, &task, &mut report)?;
+    }
     render::settle(&mut report);
     Ok(report)
 }

@@ -13,6 +13,7 @@ mod log;
 mod pace;
 mod queue;
 mod read;
+mod split;
 mod tally;
 mod transfer;
 mod write;
@@ -30,6 +31,7 @@ use crate::plan::{Plan, Start};
 use crate::report::{HashView, RunReport, Status, TargetView};
 use log::Log;
 use pace::Pace;
+pub(crate) use split::SplitReading;
 use transfer::{Outcome, Transfer};
 
 /// Runs a plan and reports what became of every row; writes nothing if the plan is refused. How far

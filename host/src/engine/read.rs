@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use milvusdm_plugin_api::{Error, ErrorKind, ReadRequest, Result};
+use milvusdm_plugin_api::{ReadRequest, Result};
 
 use super::cut;
 use super::queue::{Held, Item, Share};
+use super::split::{Piece, SplitReading};
 use super::tally::Origin;
 use super::transfer::{Job, Transfer};
-use super::unbalanced;
-use crate::ledger::Ledger;
 
 /// Reads splits until none is left.
 pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result<()> {
@@ -31,7 +30,6 @@ pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result
             position,
             job,
             first_row: mark.through,
-            given: mark.through,
             sent: 0,
             rejected: 0,
         };
@@ -52,9 +50,7 @@ struct SplitRead<'a> {
     job: &'a Job<'a>,
     /// Where reading begins.
     first_row: u64,
-    /// Rows up to there, and those that the reader gave.
-    given: u64,
-    /// Rows of these that were queued.
+    /// Rows that were queued since.
     sent: u64,
     /// Rows that conversions rejected, since the last piece that was queued.
     rejected: u64,
@@ -64,17 +60,14 @@ impl SplitRead<'_> {
     fn read(mut self) -> Result<()> {
         let (part, limits) = (self.job.part, &self.transfer.plan.limits);
         tracing::debug!(dataset = %self.job.dataset_name, split = %self.job.split.id, "Reading a split.");
-        let growth = part.recipe.growth(&part.dataset.schema);
         let request = ReadRequest {
             first_row: self.first_row,
-            max_batch_bytes: (limits.batch_bytes / growth).max(1),
+            max_batch_bytes: limits.batch_bytes,
             max_batch_rows: limits.batch_rows,
         };
-        let mut reader = self
-            .transfer
-            .plan
-            .source
-            .read(&part.dataset, self.job.split, &request)?;
+        let what = (&part.dataset, self.job.split);
+        let source = &self.transfer.plan.source;
+        let mut reading = SplitReading::open(source, what, Some(&part.recipe), request)?;
         // While it is converted, a batch is there twice.
         let copies = if part.recipe.keeps_all() { 1 } else { 2 };
         let expected = limits.batch_bytes.saturating_mul(copies);
@@ -86,62 +79,36 @@ impl SplitRead<'_> {
                 // Whoever closed the queue has said why.
                 return self.transfer.control.check();
             };
-            let Some(batch) = reader.next()? else { break };
-            self.send(batch, held)?;
+            let Some(piece) = reading.next()? else { break };
+            self.send(piece, reading.given(), held)?;
         }
-        let account = reader.account()?;
+        let account = reading.account()?;
         self.transfer
             .tally
-            .account(self.position, self.given, &account);
-        let mut ledger = Ledger {
-            written: self.given,
-            ..Ledger::of(self.job.split.found)
-        };
-        ledger.take_account(&account);
-        if !ledger.is_balanced() {
-            return Err(unbalanced("this split, as the reader gave it,", &ledger)
-                .with("plugin", self.transfer.plan.source.plugin())
-                .help("the source changed while it was read, or its plugin miscounts: nothing was finished"));
-        }
-        if let Some(live) = self.job.split.live.filter(|live| *live != self.given) {
-            return Err(self.not_as_announced(live));
-        }
+            .account(self.position, reading.given(), &account);
+        reading.check(&account)?;
         match &self.transfer.log {
-            Some(log) => log.read(
-                self.position,
-                &account,
-                self.given,
-                self.sent,
-                self.rejected,
-            ),
+            Some(log) => {
+                let (given, sent) = (reading.given(), self.sent);
+                log.read(self.position, &account, given, sent, self.rejected)
+            }
             None => Ok(()),
         }
     }
 
-    fn send(&mut self, batch: RecordBatch, mut held: Held) -> Result<()> {
-        let rows = batch.num_rows() as u64;
-        let first_row = self.given;
-        self.given = self.given.saturating_add(rows);
-        if let Some(live) = self.job.split.live.filter(|live| self.given > *live) {
-            return Err(self.not_as_announced(live));
+    /// Queues a piece; `given` rows of the split were read up to its end.
+    fn send(&mut self, piece: Piece, given: u64, mut held: Held) -> Result<()> {
+        let Piece {
+            first_row,
+            batch,
+            rejected,
+        } = piece;
+        let removed: Vec<u64> = rejected.iter().map(|rejected| rejected.row).collect();
+        if !rejected.is_empty() {
+            self.transfer
+                .tally
+                .rejected(self.origin(first_row), rejected);
         }
-        let recipe = &self.job.part.recipe;
-        let (batch, removed) = if recipe.keeps_all() {
-            (batch, Vec::new())
-        } else {
-            let converted = recipe.apply(&batch)?;
-            let removed = converted
-                .rejected
-                .iter()
-                .map(|rejected| rejected.row)
-                .collect();
-            if !converted.rejected.is_empty() {
-                self.transfer
-                    .tally
-                    .rejected(self.origin(first_row), converted.rejected);
-            }
-            (converted.batch, removed)
-        };
         if batch.num_rows() == 0 {
             self.rejected = self.rejected.saturating_add(removed.len() as u64);
             return Ok(());
@@ -153,13 +120,13 @@ impl SplitRead<'_> {
                 .map(|(_, bytes)| *bytes)
                 .fold(0, u64::saturating_add),
         );
-        self.queue(pieces, first_row, removed, held)
+        self.queue(pieces, (first_row, given), removed, held)
     }
 
     fn queue(
         &mut self,
         pieces: Vec<(RecordBatch, u64)>,
-        first_row: u64,
+        (first_row, given): (u64, u64),
         removed: Vec<u64>,
         held: Held,
     ) -> Result<()> {
@@ -169,19 +136,18 @@ impl SplitRead<'_> {
         for (number, (batch, bytes)) in pieces.into_iter().enumerate() {
             let rows = batch.num_rows() as u64;
             let is_last = number == last;
-            let held = if is_last { held.take() } else { None };
             // Those before the batch stand before its first piece, its own behind its last.
             let mut rejected = std::mem::take(&mut self.rejected);
-            let through = match (is_last, removed.is_empty()) {
-                (true, _) => Some(self.given),
-                (false, true) => Some(first_row.saturating_add(skipped).saturating_add(rows)),
-                (false, false) => None,
-            };
             if is_last {
                 rejected = rejected.saturating_add(removed.len() as u64);
             }
-            let sums = self.transfer.hasher.as_ref();
-            let sums = sums.map(|hasher| hasher.sums(&batch)).transpose()?;
+            let through = match (is_last, removed.is_empty()) {
+                (true, _) => Some(given),
+                (false, true) => Some(first_row.saturating_add(skipped).saturating_add(rows)),
+                (false, false) => None,
+            };
+            let hasher = self.transfer.hasher.as_ref();
+            let sums = hasher.map(|hasher| hasher.sums(&batch)).transpose()?;
             self.transfer.queue.push(Item {
                 split: self.position,
                 first_row,
@@ -193,7 +159,7 @@ impl SplitRead<'_> {
                 sums,
                 batch,
                 bytes,
-                _held: held,
+                _held: if is_last { held.take() } else { None },
             });
             skipped += rows;
             self.sent = self.sent.saturating_add(rows);
@@ -208,17 +174,5 @@ impl SplitRead<'_> {
             split: &self.job.split.id,
             first_row,
         }
-    }
-
-    fn not_as_announced(&self, live: u64) -> Error {
-        Error::new(
-            ErrorKind::Plugin,
-            format!(
-                "the split was announced with {live} rows, but reading gave {}",
-                self.given
-            ),
-        )
-        .with("plugin", self.transfer.plan.source.plugin())
-        .help("the source changed while it was read, or its plugin miscounts: nothing was finished")
     }
 }

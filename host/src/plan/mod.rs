@@ -28,6 +28,7 @@ use crate::control::Control;
 use crate::convert::Recipe;
 use crate::dump::{self, Name};
 use crate::failure::{DONE, Failure};
+use crate::hash::Sums;
 use crate::journal::{self, RunRecord, Unfinished};
 use crate::program::Program;
 use crate::registry::{Entry, Registry};
@@ -289,6 +290,15 @@ impl Plan {
         (rows, bytes)
     }
 
+    /// Hashes of what a run handed over, for each target: where it ran to its end with the plan as
+    /// it is now, and hashed all rows.
+    pub(crate) fn known_sums(&self, last: &RunRecord) -> Vec<Option<Sums>> {
+        let is_same_source = self.record.source == last.source;
+        let targets = self.targets.iter();
+        let known = |target| resume::known_sums(target, last).filter(|_| is_same_source);
+        targets.map(known).collect()
+    }
+
     /// What would be done.
     pub fn report(&self) -> RunReport {
         let datasets = self.targets.iter().flat_map(PlannedTarget::dataset_views);
@@ -308,6 +318,7 @@ impl Plan {
             bytes: self.totals().1,
             seconds: 0.0,
             error: None,
+            verified: None,
             exit: self
                 .refusals
                 .iter()

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::PlannedTarget;
 use super::refusals::Refusals;
+use crate::hash::Sums;
 use crate::journal::{Mark, RunRecord, SplitRecord, Stage, TargetRecord, Unfinished};
 use crate::report::Action;
 use crate::task::{Side, Task};
@@ -165,6 +166,25 @@ fn marks(record: &TargetRecord, found: Found, is_same_boot: bool) -> Result<Vec<
             .help("look at what is there; begin anew with `--restart`, which takes back what the earlier run left")
         }),
     }
+}
+
+/// Hashes of all rows that went into a target in a run that finished it.
+pub(super) fn known_sums(target: &PlannedTarget, last: &RunRecord) -> Option<Sums> {
+    let then = record_of(last, target)?;
+    let now = target_record(target, None);
+    let is_same = |(then, now): (&SplitRecord, &SplitRecord)| {
+        (&then.dataset, &then.id, &then.fingerprint) == (&now.dataset, &now.id, &now.fingerprint)
+    };
+    let is_finished = matches!(then.stage, Stage::Finished(_));
+    let is_like = then.columns == now.columns && then.splits.len() == now.splits.len();
+    if !is_finished || !is_like || !then.splits.iter().zip(&now.splits).all(is_same) {
+        return None;
+    }
+    let mut sums = Sums::default();
+    for split in &then.splits {
+        sums += split.acknowledged.sums.as_ref()?;
+    }
+    Some(sums)
 }
 
 /// What the journal keeps of a plan; targets that are left alone are no part of it.

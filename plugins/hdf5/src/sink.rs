@@ -14,6 +14,8 @@ use milvusdm_plugin_api::{
     TargetWriter,
 };
 
+use serde_json::{Value, json};
+
 use crate::append::{self, Existing};
 use crate::folders::Folders;
 use crate::options::SinkOptions;
@@ -184,6 +186,7 @@ impl Hdf5Sink {
         }
         if let Some(bytes) = found {
             state.exists = true;
+            state.read_back = self.read_back(&plan, &path);
             let looked = match spec.mode {
                 Mode::Append => Existing::open(&path, &self.options, &plan).map(|existing| {
                     let held = existing.decoding_bytes();
@@ -239,6 +242,21 @@ impl Hdf5Sink {
             .rows
             .filter(|_| resumed.is_finishing && holds_all(path));
         rows.map(Found::Complete)
+    }
+
+    /// How the source reads the file that is there.
+    fn read_back(&self, plan: &FilePlan, path: &Path) -> Option<Value> {
+        let path = path.to_str()?;
+        let SinkOptions { vectors, ids, .. } = &self.options;
+        let has_ids = plan
+            .columns
+            .iter()
+            .any(|column| column.dataset.name == *ids);
+        let ids = match has_ids {
+            true => format!("/{ids}"),
+            false => "none".to_owned(),
+        };
+        Some(json!({"path": path, "vectors": format!("/{vectors}"), "ids": ids}))
     }
 
     /// Bytes of the file that is to be written, about.

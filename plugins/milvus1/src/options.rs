@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::server::Patience;
 
+/// Most ids that the option `ids` may name.
+const MAX_WANTED_IDS: usize = 10_000;
+
 /// What the bytes of a vector are, where no metadata says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +75,9 @@ pub struct Milvus1SourceOptions {
     pub uri: Option<String>,
     /// For `milvusdm inspect`: the id whose rows are looked for, deleted ones too.
     pub find_id: Option<i64>,
+    /// With `uri`, the ids of the rows that are read, at most 10,000, in place of all rows:
+    /// `[1, 7, 42]`. Ids that are not there give no row.
+    pub ids: Option<Vec<i64>>,
     /// With `uri`, whether the server is asked to flush first: rows that it has not flushed can't
     /// be read.
     pub flush: bool,
@@ -93,6 +99,7 @@ impl Default for Milvus1SourceOptions {
             on_error: OnError::default(),
             uri: None,
             find_id: None,
+            ids: None,
             flush: true,
             timeout: Patience::TIMEOUT,
             retries: Patience::RETRIES,
@@ -196,6 +203,7 @@ impl Milvus1SourceOptions {
             }
         }
         let given = [
+            ("ids", self.ids.is_some()),
             ("flush", !self.flush),
             ("timeout", self.timeout != Patience::TIMEOUT),
             ("retries", self.retries != Patience::RETRIES),
@@ -229,6 +237,11 @@ impl Milvus1SourceOptions {
         ];
         if self.timeout == 0 {
             return Err(wrong("timeout", "found 0 s, wanted 1 or more"));
+        }
+        let wanted = self.ids.as_ref().map_or(0, Vec::len);
+        if wanted > MAX_WANTED_IDS {
+            let message = format!("found {wanted} ids, wanted at most {MAX_WANTED_IDS}");
+            return Err(wrong("ids", &message));
         }
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(wrong(
@@ -271,6 +284,8 @@ mod tests {
             r#"{"path":"a","metadata":"postgres://u:secret@h/d"}"#,
             r#"{"path":"a","wal":"ignore","wal_path":"w"}"#,
             r#"{"uri":"a","on_error":"skip_segment"}"#,
+            r#"{"path":"a","ids":[1]}"#,
+            &format!(r#"{{"uri":"a","ids":{:?}}}"#, vec![1; MAX_WANTED_IDS + 1]),
         ] {
             let error = options(bad).place().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{bad}");

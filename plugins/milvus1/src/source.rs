@@ -36,11 +36,7 @@ impl Source for Milvus1Source {
             Place::Directory(path) => {
                 Origin::Cold(Box::new(ColdSource::open(path, &options, services)?))
             }
-            Place::Server(uri) => {
-                let patience = options.patience();
-                let online = OnlineSource::open(uri, options.flush, patience, services)?;
-                Origin::Online(online)
-            }
+            Place::Server(uri) => Origin::Online(OnlineSource::open(uri, &options, services)?),
         };
         Ok(Self {
             origin,

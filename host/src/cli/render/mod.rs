@@ -9,12 +9,14 @@ mod plan;
 mod plugins;
 mod run;
 mod verdict;
+mod verify;
 
 pub(super) use inspect::inspect;
 pub(super) use plan::plan;
 pub(super) use plugins::{list, show, trust};
 pub(super) use run::run;
 pub(super) use verdict::{settle, verdict};
+pub(super) use verify::verify;
 
 use std::fmt::Write as _;
 

@@ -95,6 +95,7 @@ fn report(ledgers: [Ledger; 2], status: Status, exit: u8) -> RunReport {
         bytes: 416_000_000,
         seconds: 2.0,
         error: None,
+        verified: None,
         exit,
     }
 }

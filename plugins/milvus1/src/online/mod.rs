@@ -11,6 +11,7 @@ mod listing;
 mod reader;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use milvusdm_plugin_api::arrow::schema::{DataType, SchemaRef};
@@ -24,13 +25,15 @@ use milvusdm_plugin_api::{
 use serde_json::{Map, Value, json};
 
 use crate::cold::Location;
-use crate::server::{
-    CollectionInfo, DEFAULT_PARTITION, IndexInfo, PartitionInfo, Patience, Server,
-};
+use crate::options::Milvus1SourceOptions;
+use crate::server::{CollectionInfo, DEFAULT_PARTITION, IndexInfo, PartitionInfo, Server};
 use crate::{index_type, metric};
 
 use listing::Listing;
-use reader::{Place, Reader};
+use reader::{Ids, Place, Reader};
+
+/// The one split where the task names the ids.
+const WANTED: &str = "ids";
 
 /// A server's collections.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct OnlineSource {
     /// Whether the server is asked to flush what is read: reads see flushed rows only.
     flushes: bool,
     collections: Vec<Found>,
+    /// The ids of the only rows that are read, where the task names them.
+    wanted: Option<Arc<[i64]>>,
     /// The ids of collections that were asked for.
     listings: Mutex<BTreeMap<String, Arc<Listing>>>,
 }
@@ -57,8 +62,8 @@ impl OnlineSource {
     ///
     /// # Errors
     /// `Config`, `Remote`, `Unsupported`.
-    pub fn open(uri: &str, flush: bool, patience: Patience, services: Services) -> Result<Self> {
-        let server = Server::connect(uri, patience, services.clone())?;
+    pub fn open(uri: &str, options: &Milvus1SourceOptions, services: Services) -> Result<Self> {
+        let server = Server::connect(uri, options.patience(), services.clone())?;
         let mut collections = Vec::new();
         for name in server.collections()? {
             let Some(info) = server.collection(&name)? else {
@@ -74,8 +79,9 @@ impl OnlineSource {
         Ok(Self {
             server: Arc::new(server),
             services,
-            flushes: flush,
+            flushes: options.flush,
             collections,
+            wanted: options.ids.as_deref().map(distinct),
             listings: Mutex::default(),
         })
     }
@@ -102,9 +108,18 @@ impl OnlineSource {
     /// `NotFound`, `Remote`, `Io`.
     pub fn splits(&self, dataset_key: &str) -> Result<Vec<Split>> {
         let (found, partition) = self.find(dataset_key)?;
+        let row_bytes = found.row_bytes();
+        if let Some(ids) = &self.wanted {
+            self.flush(found)?;
+            return Ok(vec![Split {
+                id: WANTED.to_owned(),
+                bytes: (ids.len() as u64).saturating_mul(row_bytes + 8),
+                held_bytes: reader::held_bytes(row_bytes),
+                ..Split::default()
+            }]);
+        }
         let listing = self.listing(found)?;
         self.number(&listing, found, partition)?;
-        let row_bytes = found.row_bytes();
         let segments = listing.segments(&partition.tag);
         let splits = segments.map(|(name, rows)| {
             let count = rows.end - rows.start;
@@ -133,6 +148,19 @@ impl OnlineSource {
         request: &ReadRequest,
     ) -> Result<Box<dyn BatchReader>> {
         let (found, partition) = self.find(dataset_key)?;
+        let tag = (partition.tag != DEFAULT_PARTITION && self.server.has_partition_reads())
+            .then(|| partition.tag.clone());
+        let place = Place {
+            collection: found.info.name.clone(),
+            tag,
+            schema: Arc::clone(&found.schema),
+            vector: found.vector.clone(),
+        };
+        if let Some(ids) = &self.wanted {
+            let rows = 0..ids.len() as u64;
+            let ids = Ids::Wanted(Arc::clone(ids));
+            return Ok(self.reader(place, ids, rows, request));
+        }
         let listing = self.listing(found)?;
         let known = listing.segments(&partition.tag);
         let rows = known
@@ -144,23 +172,20 @@ impl OnlineSource {
                 Error::new(ErrorKind::Config, what)
                     .help("the server changed since the run was planned: run the task again")
             })?;
-        let tag = (partition.tag != DEFAULT_PARTITION && self.server.has_partition_reads())
-            .then(|| partition.tag.clone());
-        let place = Place {
-            collection: found.info.name.clone(),
-            tag,
-            partition: self.number(&listing, found, partition)?,
-            schema: Arc::clone(&found.schema),
-            vector: found.vector.clone(),
-        };
-        Ok(Box::new(Reader::new(
-            Arc::clone(&self.server),
-            self.services.clone(),
-            listing,
-            place,
-            rows,
-            request,
-        )))
+        let partition = self.number(&listing, found, partition)?;
+        let ids = Ids::Listed { listing, partition };
+        Ok(self.reader(place, ids, rows, request))
+    }
+
+    fn reader(
+        &self,
+        place: Place,
+        ids: Ids,
+        rows: Range<u64>,
+        request: &ReadRequest,
+    ) -> Box<dyn BatchReader> {
+        let (server, services) = (Arc::clone(&self.server), self.services.clone());
+        Box::new(Reader::new(server, services, ids, place, rows, request))
     }
 
     /// Collections, partitions and segments, as the server tells.
@@ -232,9 +257,7 @@ impl OnlineSource {
         if let Some(listing) = listings.get(&found.info.name) {
             return Ok(Arc::clone(listing));
         }
-        if self.flushes {
-            self.server.flush(&found.info.name)?;
-        }
+        self.flush(found)?;
         let listing = Arc::new(Listing::make(
             &self.server,
             &self.services,
@@ -243,6 +266,19 @@ impl OnlineSource {
         listings.insert(found.info.name.clone(), Arc::clone(&listing));
         Ok(listing)
     }
+
+    fn flush(&self, found: &Found) -> Result<()> {
+        match self.flushes {
+            true => self.server.flush(&found.info.name),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Each id once, in the order in which they came.
+fn distinct(ids: &[i64]) -> Arc<[i64]> {
+    let mut seen = std::collections::HashSet::new();
+    ids.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
 impl Found {

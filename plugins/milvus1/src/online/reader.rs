@@ -21,6 +21,9 @@ use crate::server::{MAX_IDS, Server};
 /// Bytes of vectors that one call asks for, about.
 const CALL_BYTES: u64 = 2 << 20;
 
+/// Ids of rows that can't be read, of a segment, that are named.
+const MAX_NAMED: usize = 10;
+
 /// Ids of one call.
 fn ids_per_call(row_bytes: u64) -> u64 {
     (CALL_BYTES / row_bytes.max(1)).clamp(1, MAX_IDS as u64)
@@ -39,25 +42,39 @@ pub struct Place {
     pub collection: String,
     /// The tag to ask with; `None` searches all partitions.
     pub tag: Option<String>,
-    /// The partition's position in the listing.
-    pub partition: u32,
     /// The columns: id, vector.
     pub schema: SchemaRef,
     /// The vectors.
     pub vector: VectorType,
 }
 
+/// The ids of the rows to read.
+#[derive(Debug)]
+pub enum Ids {
+    /// Those of a segment, as it was listed.
+    Listed {
+        /// The collection's ids.
+        listing: Arc<Listing>,
+        /// The partition's position in the listing.
+        partition: u32,
+    },
+    /// Those that the task names; not all of them need be there.
+    Wanted(Arc<[i64]>),
+}
+
 /// Reads a segment.
 pub struct Reader {
     server: Arc<Server>,
     services: Services,
-    listing: Arc<Listing>,
+    ids: Ids,
     place: Place,
     left: Range<u64>,
     rows_per_batch: u64,
     /// Rows that are still to be passed over.
     first_row: u64,
     unreadable: u64,
+    /// The first ids of unreadable rows.
+    unreadable_ids: Vec<i64>,
     vanished: u64,
 }
 
@@ -65,7 +82,7 @@ impl Reader {
     pub(super) fn new(
         server: Arc<Server>,
         services: Services,
-        listing: Arc<Listing>,
+        ids: Ids,
         place: Place,
         rows: Range<u64>,
         request: &ReadRequest,
@@ -74,12 +91,13 @@ impl Reader {
         Self {
             server,
             services,
-            listing,
+            ids,
             place,
             left: rows,
             rows_per_batch: request.rows_per_batch(row_bytes),
             first_row: request.first_row,
             unreadable: 0,
+            unreadable_ids: Vec::new(),
             vanished: 0,
         }
     }
@@ -89,12 +107,22 @@ impl Reader {
         let start = self.left.start;
         let end = start.saturating_add(most).min(self.left.end);
         self.left.start = end;
-        let ids = self.listing.ids(start..end)?;
+        let (listing, partition) = match &self.ids {
+            Ids::Listed { listing, partition } => (listing, *partition),
+            Ids::Wanted(ids) => {
+                let ids = ids.get(start as usize..end as usize);
+                return Ok(ids.unwrap_or_default().to_vec());
+            }
+        };
+        let ids = listing.ids(start..end)?;
         let count = ids.len();
-        let readable = (start..end)
+        let (readable, others): (Vec<_>, Vec<_>) = (start..end)
             .zip(ids)
-            .filter(|(place, id)| self.listing.is_readable(*id, self.place.partition, *place));
-        let ids: Vec<i64> = readable.map(|(_, id)| id).collect();
+            .partition(|(place, id)| listing.is_readable(*id, partition, *place));
+        let ids: Vec<i64> = readable.into_iter().map(|(_, id)| id).collect();
+        let room = MAX_NAMED.saturating_sub(self.unreadable_ids.len());
+        let others = others.into_iter().take(room).map(|(_, id)| id);
+        self.unreadable_ids.extend(others);
         self.unreadable += (count - ids.len()) as u64;
         Ok(ids)
     }
@@ -145,11 +173,21 @@ impl BatchReader for Reader {
     }
 
     fn account(&self) -> ReadAccount {
+        if matches!(self.ids, Ids::Wanted(_)) {
+            return ReadAccount::default();
+        }
         let mut notes = Vec::new();
         if self.unreadable > 0 {
+            let named: Vec<String> = self.unreadable_ids.iter().map(i64::to_string).collect();
+            let more = if self.unreadable > named.len() as u64 {
+                ", …"
+            } else {
+                ""
+            };
             notes.push(format!(
-                "{} rows share their id with another row, of which a server gives only one; the server's files have all of them",
-                self.unreadable
+                "{} rows share their id with another row, of which a server gives only one; the server's files have all of them (ids {}{more})",
+                self.unreadable,
+                named.join(", ")
             ));
         }
         if self.vanished > 0 {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use milvusdm_plugin_api::arrow::buffer::Buffer;
 use milvusdm_plugin_api::{Error, ErrorKind, Found, Result, TargetRequest, TargetState};
 
+use serde_json::json;
+
 use super::collections::{Collection, Collections};
 use super::options::Milvus1SinkOptions;
 use super::resume::Adopted;
@@ -82,6 +84,15 @@ impl Look<'_> {
             exists: rows.is_some(),
             rows,
             // Ids and the server's answer, which repeats them.
+            read_back: rows.map(|_| {
+                let Milvus1SinkOptions {
+                    uri,
+                    timeout,
+                    retries,
+                    ..
+                } = self.options;
+                json!({"uri": uri, "timeout": timeout, "retries": retries})
+            }),
             held_bytes: self.options.request_bytes() / (target.row_bytes as u64 + 8).max(1) * 28,
             ..TargetState::default()
         };

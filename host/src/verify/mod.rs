@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Proves that targets hold what their sources give: reads both sides anew, and compares.
+//!
+//! Both sides are summed up by the row hash of the data model. Where the sums are equal, so are
+//! the rows; where they are not, both sides are read once more, and the rows of those groups whose
+//! sums differ are compared one by one. Nothing is written, neither at the source nor at the
+//! target.
+
+mod report;
+mod sample;
+mod side;
+mod spill;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use milvusdm_plugin_api::model::schema::{Column, classify};
+use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Result, Split};
+use serde_json::Value;
+
+pub use report::{ComparedBy, Difference, Example, MAX_EXAMPLES, TargetVerdict, VerifyReport};
+
+use crate::calls::Source;
+use crate::control::Control;
+use crate::failure::{DONE, Failure, REFUSED, WITH_LOSSES};
+use crate::hash::{self, Hasher, Sums};
+use crate::plan::{Limits, Plan, PlannedTarget};
+use crate::registry::Entry;
+use crate::report::{Refusal, VERSION};
+use side::{BUCKETS, Job, LeftOut, Side, Summed};
+use spill::Spill;
+
+/// What is verified, and how.
+#[derive(Debug)]
+pub struct Verification<'a> {
+    /// The task, planned so that targets which exist are no refusal.
+    pub plan: &'a Plan,
+    /// The plugin of the sink, whose source reads the targets back.
+    pub sink: &'a Entry,
+    /// Rows of each target to look at; all of them if absent.
+    pub sample: Option<u64>,
+    /// For each target in plan order, the sums over what was handed to the sink, where a run has
+    /// kept them: the source is then read only if the target differs.
+    pub known: Vec<Option<Sums>>,
+    /// Lets it be stopped.
+    pub control: &'a Arc<Control>,
+}
+
+/// A target that is there, opened for reading.
+struct Opened {
+    source: Source,
+    dataset: Dataset,
+    splits: Vec<Split>,
+}
+
+impl Verification<'_> {
+    /// Compares all targets of the task.
+    ///
+    /// # Errors
+    /// Where one of the sides can't be read; what differs stands in the report.
+    pub fn run(&self) -> Result<VerifyReport, Failure> {
+        let started = Instant::now();
+        let mut report = VerifyReport {
+            version: VERSION,
+            hash: hash::NAME,
+            sample: self.sample,
+            targets: Vec::new(),
+            refusals: self.plan.refusals().to_vec(),
+            seconds: 0.0,
+            exit: DONE,
+        };
+        if report.refusals.is_empty() {
+            report.refusals = self.refusals();
+        }
+        report.exit = report.refusals.iter().map(|r| r.exit).max().unwrap_or(DONE);
+        if !report.refusals.is_empty() {
+            return Ok(report);
+        }
+        self.announce();
+        for (number, target) in self.plan.targets.iter().enumerate() {
+            let known = self.known.get(number).and_then(Option::as_ref);
+            let verdict = self.target(target, known).map_err(|error| {
+                let error = error.with("target", &target.state.location);
+                Failure::endpoint(self.control.mask_error(error))
+            })?;
+            if !verdict.equal {
+                report.exit = WITH_LOSSES;
+            }
+            report.targets.push(verdict);
+        }
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Why nothing can be compared.
+    fn refusals(&self) -> Vec<Refusal> {
+        let name = &self.sink.info.name;
+        let can = &self.plan.capabilities.read_back;
+        if !(can.scan || can.by_id) || self.sink.info.source_options.is_none() {
+            let error = Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the sink `{name}` can't be read back, so there is nothing to compare the source with"
+                ),
+            );
+            return vec![refusal("", error)];
+        }
+        let targets = self.plan.targets.iter().filter_map(|target| {
+            let error = self.refuse_target(target)?;
+            Some(refusal(&target.name(), error))
+        });
+        targets.collect()
+    }
+
+    fn refuse_target(&self, target: &PlannedTarget) -> Option<Error> {
+        let name = &self.sink.info.name;
+        if target.state.exists && target.state.read_back.is_none() {
+            let message = format!("the sink `{name}` does not say how this target is read back");
+            return Some(
+                Error::new(ErrorKind::Unsupported, message).with("target", &target.state.location),
+            );
+        }
+        let altered = &self.plan.capabilities.alters_vectors;
+        let mut metrics = target
+            .request
+            .schema
+            .fields()
+            .iter()
+            .filter_map(|field| match classify(field) {
+                Column::Vector(vector) => Some(vector.metric),
+                _ => None,
+            });
+        let is_altered = |metric: Option<String>| match metric {
+            Some(metric) => altered.contains_key(&metric),
+            None => !altered.is_empty(),
+        };
+        metrics.any(is_altered).then(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("the sink `{name}` alters vectors under the metric of this target, and this version can compare unaltered ones only"),
+            )
+        })
+    }
+
+    /// Says how much there is to read.
+    fn announce(&self) {
+        let splits = self.plan.targets.iter().flat_map(|target| &target.parts);
+        let (rows, bytes) =
+            splits
+                .flat_map(|part| &part.splits)
+                .fold((0u64, 0u64), |(rows, bytes), split| {
+                    let live = split.live.or(split.found).unwrap_or(0);
+                    (rows.saturating_add(live), bytes.saturating_add(split.bytes))
+                });
+        if self.sample.is_none() {
+            let progress = self.control.progress();
+            progress.set_total(rows.saturating_mul(2), bytes.saturating_mul(2));
+        }
+    }
+
+    fn target(&self, target: &PlannedTarget, known: Option<&Sums>) -> Result<TargetVerdict> {
+        let live = target
+            .parts
+            .iter()
+            .flat_map(|part| &part.splits)
+            .try_fold(0u64, |sum, split| sum.checked_add(split.live?));
+        let mut verdict = TargetVerdict {
+            name: target.name(),
+            location: target.state.location.clone(),
+            exists: target.state.exists,
+            rows_source: live,
+            rows_target: target.state.rows,
+            ..TargetVerdict::default()
+        };
+        let Some(options) = target.state.read_back.as_ref().filter(|_| verdict.exists) else {
+            verdict.rows_target = None;
+            return Ok(verdict);
+        };
+        tracing::info!(target = %verdict.name, "Comparing {}.", verdict.location);
+        let opened = self.open(target, options)?;
+        let there = self.target_side(target, &opened)?;
+        let here = self.source_side(target)?;
+        let by_id = here.hasher.has_ids() && there.hasher.has_ids();
+        if !by_id {
+            verdict.compared_by = ComparedBy::Values;
+        }
+        match self.sample {
+            Some(rows) => self.look_up(rows, (&here, &there), options, target, &mut verdict)?,
+            None => compare(&here, &there, known, &mut verdict)?,
+        }
+        Ok(verdict)
+    }
+
+    /// Opens a target as a source, and finds it among what is there.
+    fn open(&self, target: &PlannedTarget, options: &Value) -> Result<Opened> {
+        let source = Source::open(self.sink, options, self.control)?;
+        let spec = &target.request.spec;
+        let mut datasets = source.datasets()?;
+        let is_it = |dataset: &Dataset| {
+            let found = &dataset.descriptor;
+            let is_partition = match (&spec.partition, &found.partition) {
+                (None, None) => true,
+                (None, Some(_)) => found.partition_default,
+                (wanted, found) => wanted == found,
+            };
+            found.collection == spec.collection && is_partition
+        };
+        let position = match datasets.len() {
+            1 => Some(0),
+            _ => datasets.iter().position(is_it),
+        };
+        let Some(position) = position else {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "`{}` is gone since the target was looked at",
+                    spec.full_name()
+                ),
+            ));
+        };
+        let dataset = datasets.swap_remove(position);
+        let splits = source.splits(&dataset)?;
+        Ok(Opened {
+            source,
+            dataset,
+            splits,
+        })
+    }
+
+    fn source_side<'a>(&'a self, target: &'a PlannedTarget) -> Result<Side<'a>> {
+        let jobs = target.parts.iter().flat_map(|part| {
+            part.splits.iter().map(|split| Job {
+                dataset: &part.dataset,
+                split,
+                recipe: Some(&part.recipe),
+            })
+        });
+        let jobs: Vec<Job<'_>> = jobs.collect();
+        Ok(Side {
+            source: &self.plan.source,
+            hasher: Hasher::new(&target.request.schema)?,
+            limits: limits(&self.plan.limits, &jobs),
+            jobs,
+            control: self.control,
+        })
+    }
+
+    fn target_side<'a>(&'a self, target: &PlannedTarget, opened: &'a Opened) -> Result<Side<'a>> {
+        let jobs = opened.splits.iter().map(|split| Job {
+            dataset: &opened.dataset,
+            split,
+            recipe: None,
+        });
+        let jobs: Vec<Job<'_>> = jobs.collect();
+        let schema = side::with_bit_orders(&opened.dataset.schema, &target.request.schema);
+        Ok(Side {
+            source: &opened.source,
+            hasher: Hasher::new(&schema)?,
+            limits: limits(&self.plan.limits, &jobs),
+            jobs,
+            control: self.control,
+        })
+    }
+}
+
+fn refusal(about: &str, error: Error) -> Refusal {
+    Refusal {
+        about: about.to_owned(),
+        error,
+        exit: REFUSED,
+    }
+}
+
+/// The task's limits with what reading these splits holds beside batches; one reader at the least.
+fn limits(plan: &Limits, jobs: &[Job<'_>]) -> Limits {
+    let held = jobs.iter().map(|job| job.split.held_bytes).max();
+    let one = Limits {
+        readers: 1,
+        ..*plan
+    };
+    plan.with_held(held.unwrap_or(0), 0).unwrap_or(one)
+}
+
+/// Sums both sides up, and finds the rows that differ where the sums do.
+fn compare(
+    here: &Side<'_>,
+    there: &Side<'_>,
+    known: Option<&Sums>,
+    verdict: &mut TargetVerdict,
+) -> Result<()> {
+    let by_id = verdict.compared_by == ComparedBy::Id;
+    let read = known.is_none().then(|| here.sum(by_id)).transpose()?;
+    let target = there.sum(by_id)?;
+    let is_equal = |source: &Sums, target: &Sums| {
+        let is_same = match by_id {
+            true => source.row == target.row,
+            false => source.row_without_id == target.row_without_id,
+        };
+        source.rows == target.rows && is_same
+    };
+    if let Some(sums) = known.or(read.as_ref().map(|read| &read.sums)) {
+        verdict.equal = is_equal(sums, &target.sums);
+        verdict.rows_source = Some(sums.rows);
+        verdict.sums_source = Some(sums.clone());
+    }
+    verdict.rows_target = Some(target.sums.rows.saturating_add(target.left_out.lost));
+    verdict.unreadable = target.left_out.lost;
+    verdict.sums_target = Some(target.sums.clone());
+    note_left_out("source", read.as_ref().map(|read| &read.left_out), verdict);
+    note_left_out("target", Some(&target.left_out), verdict);
+    if verdict.equal {
+        // Of rows that can't be read, nothing is proven.
+        verdict.equal = verdict.unreadable == 0;
+        return Ok(());
+    }
+    let source = match read {
+        Some(read) => read,
+        None => here.sum(by_id)?,
+    };
+    verdict.differing_columns = source.sums.differing_columns(&target.sums);
+    find_differences((here, &source), (there, &target), verdict)?;
+    if verdict.differences() == 0 {
+        verdict.notices.push(
+            "the sums differ, but no row does when both sides are read again: one of them changed meanwhile".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Says which rows of a side could not be compared.
+fn note_left_out(side: &str, left_out: Option<&LeftOut>, verdict: &mut TargetVerdict) {
+    let Some(left_out) = left_out.filter(|left_out| left_out.lost > 0) else {
+        return;
+    };
+    let notes = match left_out.notes.join("; ") {
+        notes if notes.is_empty() => notes,
+        notes => format!(": {notes}"),
+    };
+    verdict.notices.push(format!(
+        "at the {side}, {} rows can't be read, so that nothing is proven of them{notes}",
+        left_out.lost
+    ));
+}
+
+/// Reads both sides again, and compares the rows of those groups whose sums differ.
+fn find_differences(
+    (here, source): (&Side<'_>, &Summed),
+    (there, target): (&Side<'_>, &Summed),
+    verdict: &mut TargetVerdict,
+) -> Result<()> {
+    let by_id = verdict.compared_by == ComparedBy::Id;
+    let pairs = source.buckets.iter().zip(&target.buckets);
+    let differs: Vec<bool> = pairs.map(|(a, b)| a != b).collect();
+    debug_assert_eq!(differs.len(), BUCKETS);
+    let keep = |side: &Side<'_>| {
+        let spill = Spill::create()?;
+        side.read(
+            || (),
+            |(), rows| {
+                let mut outcome = Ok(());
+                side.hasher.rows(rows.batch, |row| {
+                    let key = side::key(&row, by_id);
+                    let is_kept = differs.get(side::bucket(key.0)) == Some(&true);
+                    if is_kept && outcome.is_ok() {
+                        outcome = spill.add(key, &rows.name(row.row));
+                    }
+                })?;
+                outcome
+            },
+        )?;
+        Ok::<_, Error>(spill)
+    };
+    spill::compare(keep(here)?, keep(there)?, verdict)
+}
