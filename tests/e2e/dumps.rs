@@ -56,18 +56,17 @@ fn a_second_dump_writes_what_changed_and_drops_what_is_gone() {
     let make = |file: &str, seed: &str| {
         let source = format!("random:50?dim=4&seed={seed}");
         let sink = format!("hdf5:in/{file}.h5");
-        run(
-            &space,
-            &[
-                "copy",
-                &source,
-                &sink,
-                "--mode",
-                "overwrite",
-                "--no-journal",
-            ],
-        )
-        .exits(0);
+        let args = [
+            "copy",
+            &source,
+            &sink,
+            "--map",
+            file,
+            "--mode",
+            "overwrite",
+            "--no-journal",
+        ];
+        run(&space, &args).exits(0);
     };
     for (file, seed) in [("a", "1"), ("b", "2"), ("c", "3")] {
         make(file, seed);

@@ -78,6 +78,14 @@ fn start(space: &Space, task: &str) -> Child {
     child
 }
 
+/// The only journal.
+fn journal(space: &Space) -> std::path::PathBuf {
+    let names = space.list("home/milvusdm/state").into_iter();
+    let mut journals = names.filter(|name| name.ends_with(".journal"));
+    let journal = journals.next().expect("a journal");
+    space.path("home/milvusdm/state").join(journal)
+}
+
 fn end(mut child: Child, signal: Signal) -> Option<i32> {
     kill_process(Pid::from_child(&child), signal).expect("a signal of ours");
     child.wait().expect("a child of ours").code()
@@ -91,8 +99,10 @@ fn stop(space: &Space, task: &str, signal: Signal) -> Option<i32> {
 fn a_signal_leaves_something_to_go_on_with() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let (space, server) = (space(), server());
-        for task in [into_file(&space, ""), into_server(&space, &server, "")] {
-            let _ = std::fs::remove_dir_all(space.path("home/milvusdm/state"));
+        let sinks: [fn(&Space, &Standin, &str) -> String; 2] =
+            [|space, _, more| into_file(space, more), into_server];
+        for make in sinks {
+            let task = make(&space, &server, "");
             assert_eq!(stop(&space, &task, signal), Some(code));
             let known = status(&space, &task);
             assert_eq!(known["state"], "unfinished", "{known:#}");
@@ -243,14 +253,9 @@ fn a_journal_that_is_torn_is_told_and_can_be_given_up() {
     let space = space();
     let task = into_file(&space, "");
     stop(&space, &task, Signal::KILL);
-    let state = space.path("home/milvusdm/state");
-    let journal = space
-        .list("home/milvusdm/state")
-        .into_iter()
-        .find(|name| name.ends_with(".journal"))
-        .expect("a journal");
+    let journal = journal(&space);
     // The log behind the database is cut off in the middle: older marks are as good.
-    let wal = state.join(format!("{journal}-wal"));
+    let wal = journal.with_extension("journal-wal");
     let bytes = std::fs::read(&wal).expect("the log");
     std::fs::write(&wal, &bytes[..bytes.len() * 2 / 3]).expect("the log");
     let report = run(&space, &task, &[]).json();
@@ -258,7 +263,7 @@ fn a_journal_that_is_torn_is_told_and_can_be_given_up() {
     std::fs::remove_file(space.path("out.h5")).expect("the target");
     stop(&space, &task, Signal::KILL);
     let _ = std::fs::remove_file(&wal);
-    std::fs::write(state.join(&journal), "torn".repeat(3000)).expect("the journal");
+    std::fs::write(&journal, "torn".repeat(3000)).expect("the journal");
     run(&space, &task, &[])
         .exits(2)
         .says(&["the journal is damaged", "begin anew"]);
@@ -266,16 +271,15 @@ fn a_journal_that_is_torn_is_told_and_can_be_given_up() {
 }
 
 #[test]
-fn a_failure_that_stays_takes_back_what_was_written() {
+fn without_a_journal_a_failure_takes_back_what_was_written() {
     let (space, server) = (space(), server());
-    server.fail(
-        "insert@2+=refuse(99):the disk is on fire"
-            .parse()
-            .expect("a fault"),
+    server.fail("insert@2+=unavailable".parse().expect("a fault"));
+    let sink = format!(
+        "{{plugin: milvus1, uri: \"{}\", metric: L2, retries: 0}}",
+        server.uri()
     );
-    let task = into_server(&space, &server, "memory: 16MiB\n");
-    let outcome = run(&space, &task, &["--no-journal"]);
-    assert_ne!(outcome.code, Some(0));
+    let task = write(&space, &sink, "limit: {rows_per_second: 8000}\n");
+    run(&space, &task, &["--no-journal"]).exits(4);
     assert!(server.collection("moved").is_none(), "it is taken back");
 }
 
@@ -297,6 +301,35 @@ fn several_targets_go_on_with_the_one_that_was_cut_off() {
     assert_eq!(known["state"], "unfinished", "{known:#}");
     drop(server);
     let _: &Golden = golden;
+}
+
+#[test]
+fn after_a_power_cut_only_what_was_flushed_is_trusted() {
+    let space = space();
+    let task = into_file(&space, "");
+    run(&space, &task, &[]).exits(0);
+    let wanted = std::fs::read(space.path("out.h5")).expect("the target");
+    std::fs::remove_file(space.path("out.h5")).expect("the target");
+    stop(&space, &task, Signal::KILL);
+    let journal = journal(&space);
+    // Another boot of the machine; and rows that did not reach the disk.
+    let connection = rusqlite::Connection::open(journal).expect("the journal");
+    connection
+        .execute("UPDATE run SET boot = 'before'", [])
+        .expect("the run");
+    drop(connection);
+    let partial = space
+        .list(".")
+        .into_iter()
+        .find(|name| name.ends_with(".partial"));
+    let partial = space.path(&partial.expect("the unfinished file"));
+    let mut bytes = std::fs::read(&partial).expect("the unfinished file");
+    let half = bytes.len() / 2;
+    bytes[half..half + 20_000].fill(0);
+    std::fs::write(&partial, bytes).expect("the unfinished file");
+    run(&space, &task, &[]).exits(0);
+    let found = std::fs::read(space.path("out.h5")).expect("the target");
+    assert!(found == wanted, "the file differs");
 }
 
 #[test]

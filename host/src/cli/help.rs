@@ -152,8 +152,9 @@ Examples:
   milvusdm receipt receipt.json";
 
 pub(super) const VERIFY_ABOUT: &str = "\
-Proves that the targets of a task hold what its source gives: reads both sides anew, with the \
-task's conversions, and compares them row by row. Writes nothing.
+Proves that the targets of a task hold what its source gives: compares them row by row, the source \
+with the task's conversions. Writes nothing. Where the task's last run hashed its rows and the source \
+is unchanged since, its hashes stand for the source, and only the target is read.
 
 Rows are compared by a 128-bit hash of id and values; their order means nothing. Rows that are \
 missing, only at the target, changed or doubled are counted and the first 100 of each named by id. \

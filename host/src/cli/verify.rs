@@ -57,7 +57,12 @@ pub(super) fn after_run(
     };
     let verified = compare(session, registry, &task, None, known)?;
     let shown = render::verify(&verified);
-    report.notices.extend(shown.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+    report.notices.extend(
+        shown
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned),
+    );
     report.exit = report.exit.max(verified.exit);
     report.verified = Some(to_value(&verified)?);
     Ok(())

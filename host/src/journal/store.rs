@@ -55,7 +55,23 @@ impl Store {
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
         })?;
-        Self::connect(path, Some(lock))
+        let connection = connect(path)?;
+        let store = Self {
+            connection,
+            path: path.to_owned(),
+            _lock: Some(lock),
+        };
+        match store.version()? {
+            VERSION => {}
+            // New, or made by a process that did not come any further.
+            _ => store
+                .connection
+                .execute_batch(&format!(
+                    "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+                ))
+                .map_err(|e| store.failed("make", &e))?,
+        }
+        Ok(store)
     }
 
     /// What a journal holds now, and whether a process has it open.
@@ -65,7 +81,16 @@ impl Store {
     pub fn look(path: &Path) -> Result<(Option<(RunRecord, String)>, bool)> {
         let lock = lock(path)?;
         let is_running = lock.is_none();
-        Ok((Self::connect(path, lock)?.load()?, is_running))
+        let store = Self {
+            connection: connect(path)?,
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        let run = match store.version()? {
+            VERSION => store.load()?,
+            _ => None,
+        };
+        Ok((run, is_running))
     }
 
     /// Removes a journal with all that belongs to it.
@@ -86,43 +111,21 @@ impl Store {
         Ok(())
     }
 
-    fn connect(path: &Path, lock: Option<File>) -> Result<Self> {
-        let failed = |e| failed(path, "open", &e);
-        let connection = Connection::open(path).map_err(failed)?;
-        connection.busy_timeout(BUSY).map_err(failed)?;
-        connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-            .map_err(failed)?;
-        let sound: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(failed)?;
-        if sound != "ok" {
-            return Err(damaged(path, &sound));
-        }
-        let version: i64 = connection
+    /// The version of its tables: that of this program, or 0 where there are none yet.
+    fn version(&self) -> Result<i64> {
+        let version = self
+            .connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(failed)?;
+            .map_err(|e| self.failed("read", &e))?;
         match version {
-            VERSION => {}
-            0 => connection
-                .execute_batch(&format!(
-                    "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-                ))
-                .map_err(failed)?,
-            found => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("the journal is of version {found}, this program knows {VERSION}"),
-                )
-                .with("journal", path.display())
-                .help("use the program that wrote it, or take the file away and begin anew"));
-            }
+            0 | VERSION => Ok(version),
+            found => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("the journal is of version {found}, this program knows {VERSION}"),
+            )
+            .with("journal", self.path.display())
+            .help("use the program that wrote it, or take the file away and begin anew")),
         }
-        Ok(Self {
-            connection,
-            path: path.to_owned(),
-            _lock: lock,
-        })
     }
 
     fn failed(&self, doing: &str, error: &rusqlite::Error) -> Error {
@@ -308,6 +311,22 @@ fn json<T: Serialize>(value: &T) -> Result<String> {
         .map_err(|e| Error::new(ErrorKind::Internal, "write to the journal").caused_by(e))
 }
 
+fn connect(path: &Path) -> Result<Connection> {
+    let failed = |e| failed(path, "open", &e);
+    let connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        .map_err(failed)?;
+    let sound: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(failed)?;
+    match sound.as_str() {
+        "ok" => Ok(connection),
+        found => Err(damaged(path, found)),
+    }
+}
+
 /// Keeps other processes out as long as it is held; the system gives it back if this one dies.
 /// `None` while another one holds it.
 fn lock(path: &Path) -> Result<Option<File>> {
@@ -325,7 +344,13 @@ fn lock(path: &Path) -> Result<Option<File>> {
 }
 
 fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
-    Error::io(doing, error)
+    let error = match error.kind() {
+        // Something else is where the folder should be; that another process is at work is said
+        // otherwise.
+        std::io::ErrorKind::AlreadyExists => Error::new(ErrorKind::Io, doing).caused_by(error),
+        _ => Error::io(doing, error),
+    };
+    error
         .with("journal", path.display())
         .help("name a folder that can be written with `--state DIR`")
 }
