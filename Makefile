@@ -10,11 +10,12 @@ export CARGO_TARGET_DIR := $(BUILD)
 export MILVUSDM_TEST_PYTHON := $(BUILD)/test-python/bin/python
 BINARY := $(BUILD)/release/milvusdm
 
-.PHONY: help demo test bench setup setup-build setup-python build fmt lint deny
+.PHONY: help demo test soak bench setup setup-build setup-python build fmt lint deny
 
 help:
 	@echo "make demo    build milvusdm and move real vectors between real files"
 	@echo "make test    build everything and run all tests"
+	@echo "make soak    kill runs at random, some hundred times, and compare what they come to"
 	@echo "make bench   time milvusdm against dd, with all output verified"
 	@echo "make setup   only install what demo, test and bench need"
 	@echo "make lint    formatting and clippy, as CI runs them"
@@ -37,6 +38,11 @@ demo: build
 test: setup
 	cargo build --release --locked --workspace --lib --bins --tests
 	cargo test --release --locked --workspace
+
+# 40 kills for each of six routes, and of the server.
+soak: setup
+	cargo build --release --locked --workspace --lib --bins --tests
+	MILVUSDM_KILLS=40 cargo test --release --locked --workspace --test e2e -- kills:: --nocapture
 
 bench: build setup-python
 	@"$(MILVUSDM_TEST_PYTHON)" tests/bench/bench.py --binary "$(BINARY)" --plugins "$(BUILD)/release" --dir "$(BUILD)/bench"
