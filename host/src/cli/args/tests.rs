@@ -121,15 +121,6 @@ fn what_is_wrong_exits_with_2() {
 }
 
 #[test]
-fn what_comes_later_is_not_offered() {
-    let mut command = definition(Program::HOST);
-    let help = command.render_long_help().to_string();
-    for word in ["verify", "dump", "restore", "status"] {
-        assert!(!help.contains(word), "{word}");
-    }
-}
-
-#[test]
 fn plugin_options_stand_before_or_after_the_command_and_are_repeated() {
     for line in [
         "milvusdm --plugin-dir a --plugin-dir=b --allow-plugin c.so --prefer loaded plan t.yaml",

@@ -75,7 +75,7 @@ fn unknown_and_missing_keys_name_the_nearest() {
     assert_third_line_refused(
         "version: 1",
         "task.yaml:3:1: unknown key `version` in the task\n  3 | version: 1\n    | ^^^^^^^\n\
-         help: known: `convert`, `map`, `memory`, `mode`, `parallel`, `prefer`, `select`, `sink`, `source`",
+         help: known: `convert`, `limit`, `map`, `memory`, `mode`, `parallel`, `prefer`, `select`, `sink`, `source`",
     );
     assert_third_line_refused(
         "select: {inclde: [a]}",
