@@ -180,7 +180,7 @@ fn a_load_that_is_stopped_takes_back_what_it_made_and_says_what_stays() {
             "mode": "append",
         });
         let task = text(space.write("endless.yaml", endless.to_string()));
-        let mut child = milvusdm(&space, &["run", &task, "--json"]).start();
+        let mut child = milvusdm(&space, &["run", &task, "--json", "--no-journal"]).start();
         wait_until_loading(&server, &space, &mut child);
         std::thread::sleep(Duration::from_millis(300));
         kill_process(Pid::from_child(&child), signal).expect("a signal of ours");

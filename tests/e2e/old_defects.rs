@@ -152,7 +152,7 @@ fn what_a_failed_run_wrote_of_a_partition_is_taken_back_so_that_the_next_does_no
 
 // Defect 7: partitions that were complete before the failure are there, and `skip` knows it.
 #[test]
-fn a_failed_move_of_many_partitions_is_finished_with_skip() {
+fn a_failed_move_of_many_partitions_goes_on_when_it_is_run_again() {
     let world = OldWorld::new();
     let milvus = world.milvus("partitions");
     world
@@ -162,7 +162,7 @@ fn a_failed_move_of_many_partitions_is_finished_with_skip() {
     assert!(outcome.code.is_some_and(|code| code != 0), "{outcome}");
     world.server.clear_faults();
     world
-        .run(&world.move_all(&milvus, "{parts_user: }", "skip"))
+        .run(&world.move_all(&milvus, "{parts_user: }", "append"))
         .exits(0);
     let counts: Vec<u64> = world.counts("parts_user").into_values().collect();
     assert_eq!(counts, [30, 25, 30]);

@@ -60,9 +60,13 @@ impl Standing {
         over
     }
 
-    /// A run that takes these plugin files as they are.
+    /// A run that takes these plugin files as they are, and keeps nothing to go on with.
     pub fn run<'a>(&'a self, files: &[&Path], args: &[&str]) -> Run<'a> {
-        with_plugins(&self.space, files, args)
+        let more: &[&str] = match args.first() {
+            Some(&"run" | &"copy") => &["--no-journal"],
+            _ => &[],
+        };
+        with_plugins(&self.space, files, &[args, more].concat())
     }
 
     /// Claims that the target is as it was, whatever a process that died left beside it.
