@@ -33,7 +33,7 @@ pub(super) struct Item {
     pub rejected: u64,
     /// The rows.
     pub batch: RecordBatch,
-    /// Hashes of its rows, where they are hashed.
+    /// Hashes of its rows, where the reader made them.
     pub sums: Option<Sums>,
     /// Its bytes.
     pub bytes: u64,

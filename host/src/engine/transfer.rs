@@ -38,7 +38,7 @@ pub(super) struct Transfer<'a> {
     pub(super) pace: &'a Pace,
     /// Hashes the rows as the sink gets them; `None` where their columns can't be hashed.
     pub(super) hasher: Option<Hasher>,
-    writers: usize,
+    pub(super) writers: usize,
     next_job: AtomicUsize,
 }
 

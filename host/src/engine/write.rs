@@ -46,6 +46,10 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
         } = item;
         let rows = batch.num_rows() as u64;
         transfer.pace.wait(transfer.control, rows, bytes)?;
+        let sums = match (sums, &transfer.hasher) {
+            (None, Some(hasher)) => Some(hasher.sums(&batch)?),
+            (sums, _) => sums,
+        };
         // Shares the buffers; needed where rows are rejected.
         let hashed = sums.as_ref().map(|_| batch.clone());
         let mut ack = writer.write(at, batch).map_err(|e| {
