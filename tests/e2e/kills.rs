@@ -105,7 +105,7 @@ impl Command {
         let pace = PACE.to_string();
         let args = self.with(&["--rows-per-second", &pace]);
         let mut child = milvusdm(space, &args).start();
-        std::thread::sleep(Duration::from_millis(60 + random(ROWS * 900 / PACE)));
+        std::thread::sleep(Duration::from_millis(180 + random(ROWS * 780 / PACE)));
         child.kill().expect("a child of ours");
         let _ = child.wait().expect("a child of ours");
         known_rows(space)

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 pub use inspect::inspect;
 pub use limits::Limits;
+pub use resume::Run;
 pub(crate) use resume::Start;
 pub use target::{Part, PlannedTarget};
 
@@ -29,7 +30,7 @@ use crate::convert::Recipe;
 use crate::dump::{self, Name};
 use crate::failure::{DONE, Failure};
 use crate::hash::Sums;
-use crate::journal::{self, RunRecord, Unfinished};
+use crate::journal::{self, RunRecord};
 use crate::program::Program;
 use crate::registry::{Entry, Registry};
 use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
@@ -58,19 +59,6 @@ pub struct Plan {
     pub(crate) unchanged: Vec<Name>,
     /// What the journal keeps of it.
     pub(crate) record: RunRecord,
-}
-
-/// Whether a plan is made for a run with a journal.
-#[derive(Debug, Clone, Copy)]
-pub enum Run<'a> {
-    /// It is not: what is stopped can't go on.
-    Unkept,
-    /// It is, and begins anew.
-    New,
-    /// It goes on where an earlier process stopped.
-    Resumed(&'a Unfinished),
-    /// The same, though only to take back what that one left: whatever changed since.
-    TakenBack(&'a Unfinished),
 }
 
 impl Plan {
@@ -325,24 +313,6 @@ impl Plan {
                 .map(|refusal| refusal.exit)
                 .max()
                 .unwrap_or(DONE),
-        }
-    }
-}
-
-impl Run<'_> {
-    fn earlier(&self) -> Option<&Unfinished> {
-        match self {
-            Self::Unkept | Self::New => None,
-            Self::Resumed(earlier) | Self::TakenBack(earlier) => Some(earlier),
-        }
-    }
-
-    /// The run's name, which it keeps.
-    fn name(&self) -> String {
-        match self {
-            Self::Unkept => String::new(),
-            Self::New => resume::new_run(),
-            Self::Resumed(earlier) | Self::TakenBack(earlier) => earlier.run.run.clone(),
         }
     }
 }

@@ -15,6 +15,37 @@ use crate::journal::{Mark, RunRecord, SplitRecord, Stage, TargetRecord, Unfinish
 use crate::report::Action;
 use crate::task::{Side, Task};
 
+/// Whether a plan is made for a run with a journal.
+#[derive(Debug, Clone, Copy)]
+pub enum Run<'a> {
+    /// It is not: what is stopped can't go on.
+    Unkept,
+    /// It is, and begins anew.
+    New,
+    /// It goes on where an earlier process stopped.
+    Resumed(&'a Unfinished),
+    /// The same, though only to take back what that one left: whatever changed since.
+    TakenBack(&'a Unfinished),
+}
+
+impl Run<'_> {
+    pub(super) fn earlier(&self) -> Option<&Unfinished> {
+        match self {
+            Self::Unkept | Self::New => None,
+            Self::Resumed(earlier) | Self::TakenBack(earlier) => Some(earlier),
+        }
+    }
+
+    /// The run's name, which it keeps.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Unkept => String::new(),
+            Self::New => new_run(),
+            Self::Resumed(earlier) | Self::TakenBack(earlier) => earlier.run.run.clone(),
+        }
+    }
+}
+
 /// Where a target begins.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Start {
@@ -51,7 +82,7 @@ impl Start {
 }
 
 /// A name for a new run.
-pub(super) fn new_run() -> String {
+fn new_run() -> String {
     // Seeded by the system for each process.
     format!(
         "{:08x}",

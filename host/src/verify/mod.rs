@@ -281,6 +281,29 @@ fn limits(plan: &Limits, jobs: &[Job<'_>]) -> Limits {
     plan.with_held(held.unwrap_or(0), 0).unwrap_or(one)
 }
 
+fn is_equal(source: &Sums, target: &Sums, by_id: bool) -> bool {
+    let is_same = match by_id {
+        true => source.row == target.row,
+        false => source.row_without_id == target.row_without_id,
+    };
+    source.rows == target.rows && is_same
+}
+
+/// Notes what was summed up over both sides.
+fn note(
+    verdict: &mut TargetVerdict,
+    (source, left_out): (&Sums, Option<&LeftOut>),
+    (target, lost): (&Sums, &LeftOut),
+) {
+    verdict.rows_source = Some(source.rows);
+    verdict.sums_source = Some(source.clone());
+    verdict.rows_target = Some(target.rows.saturating_add(lost.lost));
+    verdict.unreadable = lost.lost;
+    verdict.sums_target = Some(target.clone());
+    note_left_out("source", left_out, verdict);
+    note_left_out("target", Some(lost), verdict);
+}
+
 /// Sums both sides up, and finds the rows that differ where the sums do.
 fn compare(
     here: &Side<'_>,
@@ -289,34 +312,24 @@ fn compare(
     verdict: &mut TargetVerdict,
 ) -> Result<()> {
     let by_id = verdict.compared_by == ComparedBy::Id;
-    let read = known.is_none().then(|| here.sum(by_id)).transpose()?;
-    let target = there.sum(by_id)?;
-    let is_equal = |source: &Sums, target: &Sums| {
-        let is_same = match by_id {
-            true => source.row == target.row,
-            false => source.row_without_id == target.row_without_id,
-        };
-        source.rows == target.rows && is_same
-    };
-    if let Some(sums) = known.or(read.as_ref().map(|read| &read.sums)) {
-        verdict.equal = is_equal(sums, &target.sums);
-        verdict.rows_source = Some(sums.rows);
-        verdict.sums_source = Some(sums.clone());
+    if let Some(known) = known {
+        let (sums, left_out) = there.sums()?;
+        if is_equal(known, &sums, by_id) {
+            note(verdict, (known, None), (&sums, &left_out));
+            verdict.equal = verdict.unreadable == 0;
+            return Ok(());
+        }
+        // One that differs is read again, to be looked into.
     }
-    verdict.rows_target = Some(target.sums.rows.saturating_add(target.left_out.lost));
-    verdict.unreadable = target.left_out.lost;
-    verdict.sums_target = Some(target.sums.clone());
-    note_left_out("source", read.as_ref().map(|read| &read.left_out), verdict);
-    note_left_out("target", Some(&target.left_out), verdict);
-    if verdict.equal {
+    let source = here.sum(by_id)?;
+    let target = there.sum(by_id)?;
+    let (own, left_out) = (&source.sums, Some(&source.left_out));
+    note(verdict, (own, left_out), (&target.sums, &target.left_out));
+    if is_equal(own, &target.sums, by_id) {
         // Of rows that can't be read, nothing is proven.
         verdict.equal = verdict.unreadable == 0;
         return Ok(());
     }
-    let source = match read {
-        Some(read) => read,
-        None => here.sum(by_id)?,
-    };
     verdict.differing_columns = source.sums.differing_columns(&target.sums);
     find_differences((here, &source), (there, &target), verdict)?;
     if verdict.differences() == 0 {

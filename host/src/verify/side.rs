@@ -106,7 +106,21 @@ impl Rows<'_> {
 }
 
 impl Side<'_> {
-    /// Reads everything and sums it up.
+    /// Reads everything and sums it up, and no more.
+    pub fn sums(&self) -> Result<(Sums, LeftOut)> {
+        let add = |sums: &mut Sums, rows: &Rows<'_>| {
+            *sums += self.hasher.sums(rows.batch)?;
+            Ok(())
+        };
+        let (parts, left_out) = self.read(Sums::default, add)?;
+        let mut sums = Sums::default();
+        for part in &parts {
+            sums += part;
+        }
+        Ok((sums, left_out))
+    }
+
+    /// Reads everything and sums it up, in groups too.
     pub fn sum(&self, by_id: bool) -> Result<Summed> {
         let (parts, left_out) = self.read(
             || (Sums::default(), vec![0u128; BUCKETS]),

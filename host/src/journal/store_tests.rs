@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a journal holds is there again; damage and other processes are told.
+
+use super::*;
+
+fn run() -> RunRecord {
+    let split = |id: &str| super::super::record::SplitRecord {
+        dataset: "a".to_owned(),
+        id: id.to_owned(),
+        fingerprint: "f".to_owned(),
+        live: None,
+        acknowledged: Mark::default(),
+        durable: Mark::default(),
+    };
+    RunRecord {
+        run: "abcd1234".to_owned(),
+        began: 7,
+        source: "s".into(),
+        sink: "t".into(),
+        mode: "fail".to_owned(),
+        targets: vec![super::super::record::TargetRecord {
+            name: "a".to_owned(),
+            location: "l".to_owned(),
+            columns: Vec::new(),
+            conversions: Vec::new(),
+            existed: true,
+            rows_before: Some(3),
+            stage: Stage::Planned,
+            splits: vec![split("0"), split("1")],
+        }],
+    }
+}
+
+fn mark(through: u64) -> Mark {
+    Mark {
+        through,
+        written: through,
+        ..Mark::default()
+    }
+}
+
+#[test]
+fn what_was_noted_is_there_when_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made/a.journal");
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(store.load().unwrap(), None);
+    store.replace(&run(), "boot").unwrap();
+    store.stage(0, &Stage::Prepared).unwrap();
+    store
+        .marks(0, &[(0, mark(5)), (1, mark(2))], false)
+        .unwrap();
+    store.marks(0, &[(0, mark(4))], true).unwrap();
+    store.marks(0, &[(1, mark(9))], false).unwrap();
+    drop(store);
+    let mut wanted = run();
+    let target = &mut wanted.targets[0];
+    target.stage = Stage::Prepared;
+    target.splits[0].acknowledged = mark(5);
+    target.splits[0].durable = mark(4);
+    target.splits[1].acknowledged = mark(9);
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(
+        store.load().unwrap(),
+        Some((wanted.clone(), "boot".to_owned()))
+    );
+    store.replace(&wanted, "later").unwrap();
+    assert_eq!(store.load().unwrap(), Some((wanted, "later".to_owned())));
+    store.replace(&run(), "later").unwrap();
+    assert_eq!(store.load().unwrap(), Some((run(), "later".to_owned())));
+    store.clear().unwrap();
+    assert_eq!(store.load().unwrap(), None);
+}
+
+#[test]
+fn a_second_process_is_kept_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.journal");
+    let first = Store::open(&path).unwrap();
+    let error = Store::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exists, "{error}");
+    drop(first);
+    Store::open(&path).unwrap();
+}
+
+#[test]
+fn damage_and_later_versions_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.journal");
+    std::fs::write(&path, "x".repeat(5000)).unwrap();
+    let error = Store::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let mut store = Store::open(&path).unwrap();
+    store.replace(&run(), "boot").unwrap();
+    store
+        .connection
+        .execute("UPDATE run SET plan = '{'", [])
+        .unwrap();
+    assert_eq!(store.load().unwrap_err().kind(), ErrorKind::Format);
+    store
+        .connection
+        .execute_batch("PRAGMA user_version = 2")
+        .unwrap();
+    drop(store);
+    let error = Store::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
