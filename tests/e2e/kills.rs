@@ -100,12 +100,15 @@ impl Command {
         milvusdm(space, &args).run().exits(0).json()
     }
 
-    /// Starts it and kills it at random; gives the rows that the journal knew of.
-    fn kill(&self, space: &Space) -> u64 {
+    /// Starts it and kills it at random while it moves what is left; gives the rows that the
+    /// journal knew of.
+    fn kill(&self, space: &Space, left: u64) -> u64 {
         let pace = PACE.to_string();
         let args = self.with(&["--rows-per-second", &pace]);
         let mut child = milvusdm(space, &args).start();
-        std::thread::sleep(Duration::from_millis(180 + random(ROWS * 780 / PACE)));
+        std::thread::sleep(Duration::from_millis(
+            180 + random((left * 1000 / PACE).saturating_sub(330)),
+        ));
         child.kill().expect("a child of ours");
         let _ = child.wait().expect("a child of ours");
         known_rows(space)
@@ -115,8 +118,13 @@ impl Command {
     fn kill_and_finish(&self, space: &Space) -> Kills {
         let route = &self.route;
         let mut kills = Kills::default();
+        let mut left = LIVE;
         for _ in 0..=random(3) {
-            let rows = self.kill(space);
+            if left < LIVE / 2 {
+                break;
+            }
+            let rows = self.kill(space, left);
+            left = LIVE.saturating_sub(rows);
             println!("{route}: killed with {rows} of {ROWS} rows known");
             kills.all += 1;
             kills.inside += u64::from(rows > 0 && rows < LIVE);
