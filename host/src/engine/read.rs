@@ -146,9 +146,8 @@ impl SplitRead<'_> {
                 (false, true) => Some(first_row.saturating_add(skipped).saturating_add(rows)),
                 (false, false) => None,
             };
-            // Several writers hash what they write; a single one has enough to do.
             let hasher = self.transfer.hasher.as_ref();
-            let hasher = hasher.filter(|_| self.transfer.writers == 1);
+            let hasher = hasher.filter(|_| !self.transfer.writers_hash);
             let sums = hasher.map(|hasher| hasher.sums(&batch)).transpose()?;
             self.transfer.queue.push(Item {
                 split: self.position,

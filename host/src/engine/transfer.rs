@@ -38,7 +38,10 @@ pub(super) struct Transfer<'a> {
     pub(super) pace: &'a Pace,
     /// Hashes the rows as the sink gets them; `None` where their columns can't be hashed.
     pub(super) hasher: Option<Hasher>,
-    pub(super) writers: usize,
+    writers: usize,
+    /// Whether writers hash the rows: readers do it while the rows are in their cache, but where
+    /// fewer splits are left than can be read at once, writers have the time.
+    pub(super) writers_hash: bool,
     next_job: AtomicUsize,
 }
 
@@ -78,6 +81,8 @@ impl<'a> Transfer<'a> {
         log: Option<Log<'a>>,
     ) -> Self {
         let jobs = jobs(target);
+        let is_left = |split: &usize| target.start.mark(*split).account.is_none();
+        let left = (0..jobs.len()).filter(is_left).count();
         let sink = &plan.capabilities;
         let is_addressed = sink.addressed_writes && target.request.spec.rows.is_some();
         let has_order = sink.ordered_append && !is_addressed;
@@ -114,6 +119,7 @@ impl<'a> Transfer<'a> {
             is_addressed,
             log,
             pace,
+            writers_hash: writers > 1 && left < readers,
             writers,
             next_job: AtomicUsize::new(0),
         }
