@@ -162,7 +162,8 @@ fn made(session: &Session, folder: &Path, plan: &Plan, report: &RunReport) -> Re
             manifest.datasets.len()
         ));
     }
-    for entry in gone {
+    let is_kept = |file: &str| manifest.datasets.iter().any(|kept| kept.file == file);
+    for entry in gone.into_iter().filter(|entry| !is_kept(&entry.file)) {
         // Only now that no manifest names it.
         let removed = std::fs::remove_file(entry.path(folder));
         notices.push(match removed {
@@ -210,7 +211,11 @@ fn entry(
         sha256: dump::sha256(path, &session.control)?,
         rows: view.rows_total.unwrap_or(0),
         hash: view.hash.clone(),
-        fingerprint: dump::fingerprint(&part.dataset, &part.splits, &part.recipe),
+        // What did not arrive whole is dumped again, and its losses told again.
+        fingerprint: match view.ledger.has_losses() {
+            true => String::new(),
+            false => dump::fingerprint(&part.dataset, &part.splits, &part.recipe),
+        },
         descriptor: part.dataset.descriptor.clone(),
     })
 }

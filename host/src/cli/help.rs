@@ -57,8 +57,8 @@ Exit codes:
   130, 143  stopped by SIGINT, SIGTERM
 
 Environment:
-  MILVUSDM_PATH  folder whose `logs` takes the daily log files of runs, and `ids` the ids that old
-                 tasks write [default: ~/milvusdm]
+  MILVUSDM_PATH  folder whose `logs` takes the daily log files of runs, `state` the journals by which
+                 they go on, and `ids` the ids that old tasks write [default: ~/milvusdm]
   LOGS_NUM       how many log files to keep; 0 = all [default: 0]
   NO_COLOR       no colours on stderr";
 

@@ -36,6 +36,9 @@ impl Kept {
             return Ok(none);
         }
         let place = subject.journal(options.state.as_deref());
+        // One that is there may tell of rows that must not be moved twice.
+        let is_there = place.as_ref().is_ok_and(|path| path.exists());
+        let may_do_without = options.state.is_none() && !is_there;
         let opened = place.and_then(|path| open(&path, options.restart));
         let opened = opened.and_then(|journal| Ok((journal.unfinished()?, journal)));
         match opened {
@@ -43,7 +46,7 @@ impl Kept {
                 journal: Some(journal),
                 earlier,
             }),
-            Err(error) if options.state.is_none() && is_about_the_folder(&error) => {
+            Err(error) if may_do_without && is_about_the_folder(&error) => {
                 tracing::warn!("Without a journal, a run that is stopped can't go on: {error}.");
                 Ok(none)
             }

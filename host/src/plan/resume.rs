@@ -207,7 +207,8 @@ pub(super) fn known_sums(target: &PlannedTarget, last: &RunRecord) -> Option<Sum
         (&then.dataset, &then.id, &then.fingerprint) == (&now.dataset, &now.id, &now.fingerprint)
     };
     let is_finished = matches!(then.stage, Stage::Finished(_));
-    let is_like = then.columns == now.columns && then.splits.len() == now.splits.len();
+    let is_like = (&then.columns, &then.conversions) == (&now.columns, &now.conversions)
+        && then.splits.len() == now.splits.len();
     if !is_finished || !is_like || !then.splits.iter().zip(&now.splits).all(is_same) {
         return None;
     }
