@@ -99,6 +99,28 @@ fn a_second_dump_writes_what_changed_and_drops_what_is_gone() {
 }
 
 #[test]
+fn what_was_lost_is_dumped_again_and_told_again() {
+    let golden = GOLDEN.iter().find(|golden| golden.name == "partitions");
+    let space = Space::new();
+    copy_folder(&golden.expect("it").path(), &space.path("in"));
+    let names = space.list("in").into_iter();
+    let mut vectors = names.filter(|name| name.ends_with(".rv"));
+    let vectors = space.path("in").join(vectors.next().expect("vectors"));
+    let bytes = std::fs::read(&vectors).expect("vectors");
+    std::fs::write(&vectors, &bytes[..bytes.len() / 2]).expect("vectors");
+    let dump = [
+        "dump",
+        "milvus1:in?on_error=skip_segment",
+        "backup",
+        "--json",
+    ];
+    let first = run(&space, &dump).exits(1).json();
+    let again = run(&space, &dump).exits(1).json();
+    assert!(again["ledger"]["lost"].as_u64() > Some(0), "{again:#}");
+    assert_eq!(first["ledger"]["lost"], again["ledger"]["lost"]);
+}
+
+#[test]
 fn a_folder_with_something_else_is_left_alone() {
     let space = Space::new();
     space.write("backup/precious.h5", "mine");

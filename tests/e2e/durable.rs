@@ -273,6 +273,26 @@ fn a_journal_that_is_torn_is_told_and_can_be_given_up() {
 }
 
 #[test]
+fn a_journal_that_is_there_is_never_done_without() {
+    let (space, server) = (space(), server());
+    let task = into_server(&space, &server, "mode: append\n");
+    stop(&space, &task, Signal::KILL);
+    let there = server.collection("moved").expect("it").row_count();
+    // It can't be opened; without it the rows that are there would be moved again.
+    let journal = journal(&space);
+    std::fs::rename(&journal, space.path("aside")).expect("the journal");
+    std::fs::create_dir(&journal).expect("something else");
+    run(&space, &task, &[])
+        .exits(2)
+        .says(&["can't open the journal"]);
+    assert_eq!(server.collection("moved").expect("it").row_count(), there);
+    std::fs::remove_dir(&journal).expect("something else");
+    std::fs::rename(space.path("aside"), &journal).expect("the journal");
+    run(&space, &task, &[]).exits(0);
+    assert_eq!(server.collection("moved").expect("it").row_count(), ROWS);
+}
+
+#[test]
 fn without_a_journal_a_failure_takes_back_what_was_written() {
     let (space, server) = (space(), server());
     server.fail("insert@2+=unavailable".parse().expect("a fault"));
