@@ -8,7 +8,9 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Outcome, Space, data, is_root, milvusdm, open_binary, set_mode, text};
+use crate::support::{
+    Outcome, Space, data, in_mount_namespace, is_root, milvusdm, open_binary, set_mode, text,
+};
 
 /// The user whom nothing belongs to.
 const NOBODY: &str = "65534";
@@ -38,25 +40,6 @@ fn open_folder(space: &Space, name: &str) -> PathBuf {
     let folder = space.folder(name);
     set_mode(&folder, 0o777);
     folder
-}
-
-/// Runs `script` with mounts of its own; `$0` is milvusdm.
-fn in_mount_namespace(space: &Space, script: &str) -> Outcome {
-    let flags = if is_root() { "-m" } else { "-Urm" };
-    let probe = std::process::Command::new("unshare")
-        .args([flags, "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
-        .output()
-        .expect("unshare, of util-linux, is installed");
-    assert!(
-        probe.status.success(),
-        "mounting in a namespace of our own is not allowed here, so read-only and full disks can't be \
-         tested; run the tests as root or allow user namespaces: {}",
-        String::from_utf8_lossy(&probe.stderr)
-    );
-    let script = format!("set -eu\n{script}");
-    milvusdm(space, &[])
-        .under(&["unshare", flags, "sh", "-c", &script])
-        .run()
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(super) enum Command {
     Plan(TaskArgs),
     /// Show how far a task came that was stopped
     #[command(long_about = help::STATUS_ABOUT, after_long_help = help::STATUS)]
-    Status(StatusArgs),
+    Status(TaskArgs),
     /// Check a receipt, and show what it tells
     #[command(long_about = help::RECEIPT_ABOUT, after_long_help = help::RECEIPT)]
     Receipt(ReceiptArgs),
@@ -100,13 +100,16 @@ pub(super) struct TaskArgs {
     /// The task file
     #[arg(value_name = "TASK.yaml")]
     pub task: PathBuf,
+
+    /// The folder of the journal, where the run was given one
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The task file
-    #[arg(value_name = "TASK.yaml")]
-    pub task: PathBuf,
+    #[command(flatten)]
+    pub task: TaskArgs,
 
     /// Look only at about N rows of each target, at even distances
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -129,17 +132,6 @@ pub(super) struct ReceiptArgs {
     /// The receipt, as `--receipt` left it
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct StatusArgs {
-    /// The task file
-    #[arg(value_name = "TASK.yaml")]
-    pub task: PathBuf,
-
-    /// The folder of the journal, where the run was given one
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

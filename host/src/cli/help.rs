@@ -37,9 +37,11 @@ Examples:
   milvusdm plugins list                            what can be read and written
   milvusdm inspect faiss:/data/a.index             what is in there
   milvusdm plan task.yaml                          what would be moved; writes nothing
-  milvusdm run task.yaml                           move it
+  milvusdm run task.yaml                           move it; given again, a stopped run goes on
+  milvusdm status task.yaml                        how far it came
   milvusdm verify task.yaml                        prove that it arrived
   milvusdm copy faiss:/data/a.index hdf5:/data/a.h5
+  milvusdm dump milvus1:/var/lib/milvus backup/    a folder to restore from
   milvusdm --yaml F2M.yaml                         the same as `run`; files of MilvusDM 1.0 too
   milvusdm convert F2M.yaml                        such a file as a task of today
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The journal of the task that is run: found again by the task, gone on with, or given up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 
-use super::args::RunOptions;
+use super::args::{RunOptions, TaskArgs};
 use super::session::Session;
 use crate::engine;
 use crate::failure::Failure;
@@ -22,17 +22,17 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Opens the journal of a task.
+    /// Opens the journal of a task; one that names a new folder for each run gets that of the
+    /// run it goes on with.
     ///
     /// # Errors
     /// What [`Journal::open`] answers; a folder that was not asked for may be missing.
-    pub fn open(subject: &Subject, options: &RunOptions, task: &Task) -> Result<Self, Failure> {
+    pub fn open(subject: &Subject, options: &RunOptions, task: &mut Task) -> Result<Self, Failure> {
         let none = Self {
             journal: None,
             earlier: None,
         };
-        // Such a task names new files in each run.
-        if options.no_journal || task.load_back.is_some() {
+        if options.no_journal {
             return Ok(none);
         }
         let place = subject.journal(options.state.as_deref());
@@ -42,10 +42,15 @@ impl Kept {
         let opened = place.and_then(|path| open(&path, options.restart));
         let opened = opened.and_then(|journal| Ok((journal.unfinished()?, journal)));
         match opened {
-            Ok((earlier, journal)) => Ok(Self {
-                journal: Some(journal),
-                earlier,
-            }),
+            Ok((earlier, journal)) => {
+                if let Some(earlier) = &earlier {
+                    task.take_up(&earlier.run.sink);
+                }
+                Ok(Self {
+                    journal: Some(journal),
+                    earlier,
+                })
+            }
             Err(error) if may_do_without && is_about_the_folder(&error) => {
                 tracing::warn!("Without a journal, a run that is stopped can't go on: {error}.");
                 Ok(none)
@@ -87,6 +92,44 @@ impl Kept {
         journal.clear().map_err(Failure::endpoint)?;
         self.earlier = None;
         Ok(())
+    }
+}
+
+/// What is kept of a task file, seen without taking part in it.
+pub(super) struct Seen {
+    pub journal: PathBuf,
+    /// Its last run, finished or not.
+    pub last: Option<Unfinished>,
+    /// Whether a process is at it.
+    pub is_running: bool,
+}
+
+impl Seen {
+    /// Looks at the journal of a task file.
+    ///
+    /// # Errors
+    /// What [`Journal::look`] answers.
+    pub fn of(args: &TaskArgs) -> Result<Self, Error> {
+        let subject = Subject::File(args.task.clone());
+        let journal = subject.journal(args.state.as_deref())?;
+        let (last, is_running) = match journal.exists() {
+            true => Journal::look(&journal)?,
+            false => (None, false),
+        };
+        Ok(Self {
+            journal,
+            last,
+            is_running,
+        })
+    }
+
+    /// Its last run, for commands that can do without; none while a process is at it.
+    pub fn last(args: &TaskArgs) -> Option<Unfinished> {
+        let seen = Self::of(args);
+        let warned = seen.inspect_err(|error| {
+            tracing::warn!("What is kept of this task is passed over: {error}.");
+        });
+        warned.ok().filter(|seen| !seen.is_running)?.last
     }
 }
 

@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The commands that only look: `plan` and `inspect`.
 
-use std::path::Path;
-
 use milvusdm_plugin_api::{Error, ErrorKind, PluginInfo};
 
+use super::args::TaskArgs;
+use super::kept::Seen;
 use super::run::hide_secrets;
 use super::session::{Answer, Session};
 use super::{errors, render};
 use crate::failure::Failure;
-use crate::journal::{Journal, Subject};
 use crate::plan::{self, Plan, Run};
 use crate::report::Refusal;
 use crate::task::{Endpoint, PluginTask, Side, Task};
 
 /// Shows what a task would do.
-pub(super) fn plan(session: &Session, path: &Path) -> Result<Answer, Failure> {
+pub(super) fn plan(session: &Session, args: &TaskArgs) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let task = Task::load(path, &session.defaults).map_err(Failure::task)?;
+    let mut task = Task::load(&args.task, &session.defaults).map_err(Failure::task)?;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     // A run would go on where it was.
-    let journal = Subject::File(path.to_owned()).journal(None);
-    let journal = journal.ok().filter(|journal| journal.exists());
-    let earlier = journal.and_then(|journal| Journal::look(&journal).ok());
-    let earlier = earlier.and_then(|(last, is_running)| last.filter(|_| !is_running));
-    let earlier = earlier.filter(|last| last.run.is_unfinished());
+    let earlier = Seen::last(args).filter(|last| last.run.is_unfinished());
+    if let Some(earlier) = &earlier {
+        task.take_up(&earlier.run.sink);
+    }
     let run = earlier.as_ref().map_or(Run::Unkept, Run::Resumed);
     let report = Plan::make(&task, &registry, &session.control, run)?.report();
     show_refusals(session, &report.refusals);

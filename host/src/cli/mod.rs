@@ -96,7 +96,7 @@ fn execute(session: &Session, command: &Command) -> Result<Answer, Failure> {
         Command::Restore(args) => dump::restore(session, args),
         Command::Convert(args) => convert::convert(session, &args.task),
         Command::Verify(args) => verify::verify(session, args),
-        Command::Plan(args) => look::plan(session, &args.task),
+        Command::Plan(args) => look::plan(session, args),
         Command::Receipt(args) => receipt::show(session, &args.file),
         Command::Status(args) => status::status(session, args),
         Command::Inspect(args) => look::inspect(session, &args.source, args.id),

@@ -132,6 +132,8 @@ impl Snapshot {
     /// What is known, the most wanted first: a narrow terminal cuts the end off.
     fn in_text(&self) -> String {
         let mut parts = Vec::new();
+        // While a plugin is at it, no rows come: the rest stands still.
+        parts.extend(self.activity.as_ref().map(doing));
         if let Some(fraction) = self.estimate.fraction {
             parts.push(format!("{:.0} %", (fraction * 100.0).floor()));
         }
@@ -154,9 +156,6 @@ impl Snapshot {
         }
         if self.bytes.0 > 0 {
             parts.push(text::size(self.bytes.0));
-        }
-        if let Some(activity) = &self.activity {
-            parts.push(doing(activity));
         }
         if parts.is_empty() {
             "planning".to_owned()
@@ -318,6 +317,15 @@ mod tests {
             ..unknown
         };
         assert_eq!(busy.in_text(), "faiss: reading ids 1 of 1,000");
+        let halfway = Snapshot {
+            activity: busy.activity,
+            ..snapshot()
+        };
+        assert!(
+            halfway
+                .in_text()
+                .starts_with("faiss: reading ids 1 of 1,000, 41 %")
+        );
     }
 
     #[test]

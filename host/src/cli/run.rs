@@ -129,7 +129,7 @@ fn execute(
         memory_bytes = task.memory_bytes,
         "A run begins."
     );
-    let mut kept = Kept::open(subject, options, &task)?;
+    let mut kept = Kept::open(subject, options, &mut task)?;
     if options.restart {
         kept.restart(session, &task, &registry)?;
     }

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::args::StatusArgs;
+use super::args::TaskArgs;
+use super::kept::Seen;
 use super::session::{Answer, Session};
 use super::table::{Align, table};
 use super::text;
 use crate::failure::{DONE, Failure};
-use crate::journal::{Journal, RunRecord, Stage, Subject, TargetRecord};
+use crate::journal::{RunRecord, Stage, TargetRecord};
 use crate::program;
 use crate::report::VERSION;
 
@@ -52,26 +53,19 @@ struct TargetStatus {
 }
 
 /// Shows how far a task came.
-pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Answer, Failure> {
-    let subject = Subject::File(args.task.clone());
-    let path = subject
-        .journal(args.state.as_deref())
-        .map_err(Failure::task)?;
-    let (run, is_running) = match path.exists() {
-        true => Journal::look(&path).map_err(Failure::task)?,
-        false => (None, false),
-    };
-    let run = run.map(|last| last.run);
+pub(super) fn status(session: &Session, args: &TaskArgs) -> Result<Answer, Failure> {
+    let seen = Seen::of(args).map_err(Failure::task)?;
+    let run = seen.last.map(|last| last.run);
     let report = StatusReport {
         version: VERSION,
         state: match &run {
-            _ if is_running => State::Running,
+            _ if seen.is_running => State::Running,
             None => State::None,
             Some(run) if run.is_unfinished() => State::Unfinished,
             Some(run) if run.is_finished() => State::Finished,
             Some(_) => State::None,
         },
-        journal: path.display().to_string(),
+        journal: seen.journal.display().to_string(),
         run: run.as_ref().map(|run| run.run.clone()),
         began: run.as_ref().map(|run| run.began),
         targets: run.as_ref().map(targets).unwrap_or_default(),

@@ -2,11 +2,11 @@
 //! `verify`: the task, its plan as if targets that exist were left alone, and the comparison.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use milvusdm_plugin_api::Mode;
 
 use super::args::VerifyArgs;
+use super::kept::Seen;
 use super::look::show_refusals;
 use super::progress::ProgressView;
 use super::render;
@@ -14,7 +14,6 @@ use super::run::hide_secrets;
 use super::session::{Answer, Session, to_value};
 use crate::failure::Failure;
 use crate::hash::Sums;
-use crate::journal::{Journal, RunRecord, Subject};
 use crate::plan::{Plan, PlannedTarget, Run};
 use crate::registry::Registry;
 use crate::report::RunReport;
@@ -24,13 +23,17 @@ use crate::verify::{Verification, VerifyReport};
 /// Compares the targets of a task with their sources.
 pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Failure> {
     let registry = session.registry()?;
-    let mut task = Task::load(&args.task, &session.defaults).map_err(Failure::task)?;
+    let mut task = Task::load(&args.task.task, &session.defaults).map_err(Failure::task)?;
     // Targets that exist are what this is about; nothing is written whatever the mode.
     task.mode = Mode::Skip;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, args.progress);
-    let known = |plan: &Plan| last_run(&args.task).map(|last| plan.known_sums(&last));
+    let last = Seen::last(&args.task);
+    if let Some(last) = &last {
+        task.take_up(&last.run.sink);
+    }
+    let known = |plan: &Plan| last.map(|last| plan.known_sums(&last.run));
     let report = compare(session, &registry, &task, args.sample, known)?;
     drop(progress);
     show_refusals(session, &report.refusals);
@@ -66,13 +69,6 @@ pub(super) fn after_run(
     report.exit = report.exit.max(verified.exit);
     report.verified = Some(to_value(&verified)?);
     Ok(())
-}
-
-/// What the task's journal says of its last run.
-fn last_run(task: &Path) -> Option<RunRecord> {
-    let journal = Subject::File(task.to_owned()).journal(None).ok()?;
-    let (last, _) = Journal::look(&journal).ok()?;
-    last.map(|last| last.run)
 }
 
 fn compare(

@@ -262,6 +262,19 @@ impl Task {
         }
     }
 
+    /// Has an M2H task, which names a new folder for each run, write where an earlier run of it
+    /// did: `sink` is that run's, as [`PluginTask::shown`] tells it. Where the task's own folder
+    /// changed since, nothing is done.
+    pub(crate) fn take_up(&mut self, sink: &Value) {
+        let (Some(load_back), Some(path)) = (&self.load_back, sink["path"].as_str()) else {
+            return;
+        };
+        if let Some(folder) = load_back.sibling(path) {
+            self.load_back = Some(LoadBack::new(folder));
+            self.sink.options.insert("path".to_owned(), folder.into());
+        }
+    }
+
     /// Gives an error its place: that of the value at a JSON pointer into the task, such as
     /// [`Unmatched::pointer`] or `/sink/plugin`.
     pub fn locate_pointer(&self, pointer: &str, error: Error) -> Error {

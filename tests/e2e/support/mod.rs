@@ -6,6 +6,7 @@
 mod binary;
 pub mod mariadb;
 pub mod milvus1;
+mod mounts;
 mod old;
 mod outcome;
 mod outside;
@@ -17,6 +18,7 @@ mod standin;
 mod standing;
 
 pub use binary::{built, faulty_binary, milvusdm_binary as binary_path, python, repository};
+pub use mounts::in_mount_namespace;
 pub use old::{OldWorld, golden_rows};
 pub use outcome::Outcome;
 pub use outside::{Outside, outside_command, outside_projects, outside_target};

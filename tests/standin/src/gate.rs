@@ -206,7 +206,11 @@ impl UnaryService<Bytes> for Handler {
         Box::pin(async move {
             let request = (request.into_inner(), insertion);
             let line = line.unwrap_or_default();
-            shared.answer(call, request, line).await.map(Response::new)
+            // What came in is done, whether or not its client still waits: as the real server does.
+            let answer = async move { shared.answer(call, request, line).await };
+            let answer = tokio::spawn(answer).await;
+            let failed = |e| Status::internal(format!("a call failed: {e}"));
+            answer.map_err(failed)?.map(Response::new)
         })
     }
 }

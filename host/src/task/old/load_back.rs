@@ -65,9 +65,15 @@ struct Parameter {
 }
 
 impl LoadBack {
-    pub(super) fn new(folder: impl Into<PathBuf>) -> Self {
+    pub(in crate::task) fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         Self { folder }
+    }
+
+    /// The folder of another run of the task, if it was one of the same task.
+    pub(crate) fn sibling<'a>(&self, folder: &'a str) -> Option<&'a str> {
+        let is_sibling = Path::new(folder).parent() == self.folder.parent();
+        is_sibling.then_some(folder)
     }
 
     /// The folder of the tasks.

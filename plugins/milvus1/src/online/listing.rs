@@ -99,6 +99,7 @@ impl Listing {
                 });
             }
         }
+        services.progress("list ids", 1, 1);
         writer.flush().map_err(|e| failed(&e))?;
         drop(writer);
         let default = partitions.iter().position(|p| p.tag == DEFAULT_PARTITION);

@@ -255,10 +255,14 @@ impl Server {
             tokio::pin!(answer);
             let started = Instant::now();
             loop {
-                if let Ok(answer) = tokio::time::timeout(LOOK, &mut answer).await {
+                let answered = tokio::time::timeout(LOOK, &mut answer).await;
+                let waited = started.elapsed();
+                if let Ok(answer) = answered {
+                    if timeout.is_none() && waited >= LOOK {
+                        self.services.progress(doing, 1, 1);
+                    }
                     return Ok(answer);
                 }
-                let waited = started.elapsed();
                 let is_closing = self.is_closing.load(Ordering::Relaxed);
                 let timeout = match (is_closing, self.services.is_cancelled()) {
                     (true, true) => Some(CLOSING),
@@ -301,7 +305,8 @@ impl Server {
         pause(&self.services, length);
     }
 
-    /// Tries again, with growing pauses, what failed because the server was not reached.
+    /// Tries again, with growing pauses, what failed because the server was not reached; log and
+    /// progress tell.
     ///
     /// # Errors
     /// The last failure.
@@ -324,7 +329,10 @@ impl Server {
             .with_max_delay(LONGEST_PAUSE)
             .with_max_times(self.patience.retries)
             .with_jitter();
-        attempt
+        let attempts = self.patience.retries as u64 + 1;
+        let mut failed = 0;
+        let doing_again = format!("{doing}: trying again, attempts made");
+        let outcome = attempt
             .retry(pauses)
             .sleep({
                 let services = self.services.clone();
@@ -337,8 +345,15 @@ impl Server {
                     pause.as_secs_f32()
                 );
                 self.services.log(LogLevel::Warn, &message);
+                failed += 1;
+                self.services.progress(&doing_again, failed, attempts);
             })
-            .call()
+            .call();
+        if failed > 0 {
+            // Nothing is tried again any more.
+            self.services.progress(&doing_again, attempts, attempts);
+        }
+        outcome
     }
 }
 
