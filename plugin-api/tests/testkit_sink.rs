@@ -102,6 +102,23 @@ fn each_case_fails_for_a_sink_with_that_sin() {
             "overwrites at once",
             "`mode: overwrite` replaces at `finish`",
         ),
+        (
+            "loses what it wrote",
+            "a run that died goes on where it was",
+        ),
+        ("thinks it complete", "a run that died goes on where it was"),
+        (
+            "stands in its own way",
+            "a run that died while it prepared begins anew",
+        ),
+        (
+            "forgets that it finished",
+            "a run that died after `finish` is known to be complete",
+        ),
+        (
+            "leaves what it took up",
+            "what a run that died left can be taken back",
+        ),
     ];
     for (sin, case) in sins {
         assert_fails(&run(sin), sin, case);

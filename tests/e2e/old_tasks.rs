@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Task files of MilvusDM 1.0, run as they stand, and what `convert` makes of them.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::support::{OldWorld, data, golden_rows, milvusdm, text};
@@ -240,4 +243,57 @@ fn a_converted_task_can_leave_the_ids_to_the_server() {
         .expect("the collection");
     assert_eq!(contents.ids, Some(milvusdm_standin::IdMode::Auto));
     assert_eq!(contents.row_count(), 57);
+}
+
+#[test]
+fn a_killed_m2h_goes_on_in_its_folder_and_the_next_gets_a_new_one() {
+    let world = OldWorld::new();
+    let task = format!(
+        "M2H:\n  source_milvus_path: {}\n  source_collection: '*'\n  data_dir: out\n",
+        world.milvus("partitions").display()
+    );
+    let file = text(world.space.write("old.yaml", &task));
+    let status = || {
+        let args = ["status", &file, "--json"];
+        milvusdm(&world.space, &args).run().exits(0).json()
+    };
+    let args = ["--yaml", &file, "--rows-per-second", "60"];
+    let mut child = milvusdm(&world.space, &args).start();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // The second of seven files is being written.
+    while status()["targets"][1]["stage"] != "writing" {
+        assert!(Instant::now() < deadline, "{:#}", status());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("a child of ours");
+    child.wait().expect("a child of ours");
+    let planned = milvusdm(&world.space, &["plan", &file]).run().exits(0);
+    planned.prints(&["resume", "This task can run"]);
+    world.run(&task).exits(0);
+    let folders = || {
+        let folders = std::fs::read_dir(world.space.path("out")).expect("a folder");
+        let folders = folders.map(|folder| folder.expect("a folder").path());
+        folders.collect::<Vec<_>>()
+    };
+    let first = folders();
+    assert_eq!(first.len(), 1, "it goes on in its folder: {first:?}");
+    milvusdm(&world.space, &["verify", &file])
+        .run()
+        .exits(0)
+        .prints(&["parts_user/p2: equal: 30 rows", "7 targets"]);
+    world.run(&task).exits(0);
+    let mut second = folders();
+    second.retain(|folder| *folder != first[0]);
+    assert_eq!(second.len(), 1, "a new folder: {second:?}");
+    let files = |folder: &Path| {
+        let name = text(folder.strip_prefix(world.space.root()).expect("below it"));
+        let mut files = world.space.list(&name);
+        files.sort();
+        files
+    };
+    assert_eq!(files(&first[0]), files(&second[0]));
+    for file in files(&first[0]).iter().filter(|file| file.ends_with(".h5")) {
+        let read = |folder: &Path| std::fs::read(folder.join(file)).expect("a file");
+        assert!(read(&first[0]) == read(&second[0]), "{file} differs");
+    }
 }

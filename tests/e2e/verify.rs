@@ -3,8 +3,10 @@
 //! named.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use milvusdm_standin::{Standin, StandinOptions};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::milvus1::GOLDEN;
@@ -293,4 +295,26 @@ fn a_task_of_milvusdm_1_is_verified_as_it_stands() {
     let file = text(world.space.write("old.yaml", &task));
     let outcome = milvusdm(&world.space, &["verify", &file]).run();
     outcome.exits(0).prints(&["equal:"]);
+}
+
+#[test]
+fn a_signal_stops_a_comparison_that_waits_for_its_server() {
+    let (space, server) = (Space::new(), server());
+    moved(&space, &golden(CATALOG), &to_server(&server));
+    for call in ["get_vector_ids", "get_vectors_by_id"] {
+        server.fail(format!("{call}=stall").parse().expect("a fault"));
+    }
+    let task = text(space.path("task.yaml"));
+    let mut child = milvusdm(&space, &["verify", &task]).start();
+    let said = || std::fs::read_to_string(space.path("errors")).expect("what it said");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !said().contains("Comparing") {
+        assert!(Instant::now() < deadline, "{}", said());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).expect("a signal of ours");
+    let asked = Instant::now();
+    let code = child.wait().expect("a child of ours").code();
+    assert_eq!(code, Some(130), "{}", said());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{}", said());
 }

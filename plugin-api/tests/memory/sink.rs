@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::model::wire::type_name;
 use milvusdm_plugin_api::model::{Capabilities, Elem, Kind};
 use milvusdm_plugin_api::{
-    Error, ErrorKind, FinishAck, Mode, Rejected, Result, Services, Sink, TargetRequest,
+    Error, ErrorKind, FinishAck, Found, Mode, Rejected, Result, Services, Sink, TargetRequest,
     TargetState, TargetWriter, WriteAck, WriteAt,
 };
 use schemars::JsonSchema;
@@ -57,6 +57,13 @@ pub(super) fn store() -> MutexGuard<'static, Targets> {
     STORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What runs that died had written, by target and run.
+static LEFT: Mutex<BTreeMap<(PathBuf, String, String), Rows>> = Mutex::new(BTreeMap::new());
+
+fn left() -> MutexGuard<'static, BTreeMap<(PathBuf, String, String), Rows>> {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 pub struct MemorySink {
     options: Options,
     services: Services,
@@ -66,7 +73,8 @@ pub struct MemorySink {
 }
 
 /// Rows of a target, and where they belong.
-type Pieces = Arc<Mutex<Vec<(u64, RecordBatch)>>>;
+type Rows = Vec<(u64, RecordBatch)>;
+type Pieces = Arc<Mutex<Rows>>;
 
 impl MemorySink {
     fn sins(&self, sin: &str) -> bool {
@@ -79,6 +87,24 @@ impl MemorySink {
             false => target.spec.full_name(),
         };
         (self.options.folder.clone(), name)
+    }
+
+    /// What is there of an earlier process of the run.
+    fn found(&self, target: &TargetRequest) -> Option<Found> {
+        let spec = &target.spec;
+        let resumed = spec.resumed.as_ref()?;
+        let (folder, name) = self.key(target);
+        if left().contains_key(&(folder.clone(), name.clone(), spec.run.clone())) {
+            return Some(match self.sins("thinks it complete") {
+                true => Found::Complete(resumed.written),
+                false => Found::Acknowledged,
+            });
+        }
+        let there = store().get(&(folder, name)).map(Stored::rows);
+        let is_done = resumed.is_finishing && !self.sins("forgets that it finished");
+        there
+            .filter(|_| is_done)
+            .map(|_| Found::Complete(resumed.written))
     }
 
     fn refuse_columns(&self, target: &TargetRequest) -> Result<()> {
@@ -159,15 +185,17 @@ impl Sink for MemorySink {
         if self.sins("check writes") {
             std::fs::write(self.options.folder.join("lock"), "").unwrap();
         }
-        let store = store();
         let state = |target: &TargetRequest| {
-            let there = store.get(&(self.options.folder.clone(), target.spec.full_name()));
+            let key = (self.options.folder.clone(), target.spec.full_name());
+            let there = store().get(&key).map(Stored::rows);
+            let is_prepared = target.spec.resumed.as_ref().map(|run| run.is_prepared);
+            let sees_itself = self.sins("stands in its own way") && is_prepared == Some(false);
             let mut state = TargetState {
                 location: target.spec.full_name(),
-                exists: there.is_some(),
-                rows: there
-                    .map(Stored::rows)
-                    .filter(|_| !self.sins("loses a row and lies")),
+                exists: there.is_some() || sees_itself,
+                rows: there.filter(|_| !self.sins("loses a row and lies")),
+                resumable: !target.spec.run.is_empty(),
+                found: self.found(target).filter(|_| !sees_itself),
                 ..TargetState::default()
             };
             if self.sins("skip refuses") && state.exists && target.spec.mode == Mode::Skip {
@@ -196,8 +224,14 @@ impl Sink for MemorySink {
         if self.sins("overwrites at once") && mode == Mode::Overwrite {
             store().remove(&key);
         }
+        let (folder, name) = key.clone();
+        let run = (folder, name, target.spec.run.clone());
+        let earlier = left().remove(&run);
+        let earlier = earlier.filter(|_| target.spec.resumed.is_some());
         let writer = MemoryWriter {
             key,
+            run: Some(run).filter(|(_, _, run)| !run.is_empty()),
+            is_over: AtomicBool::new(false),
             sin: self.options.sin.clone(),
             services: self.services.clone(),
             schema: target.schema.clone(),
@@ -205,7 +239,7 @@ impl Sink for MemorySink {
             before,
             pieces: match self.sins("mixes targets") {
                 true => self.shared.clone(),
-                false => Pieces::default(),
+                false => Arc::new(Mutex::new(earlier.unwrap_or_default())),
             },
             written: AtomicUsize::new(0),
             at_work: AtomicUsize::new(0),
@@ -222,6 +256,9 @@ impl Sink for MemorySink {
 
 struct MemoryWriter {
     key: (PathBuf, String),
+    /// Whose rows are kept where it dies.
+    run: Option<(PathBuf, String, String)>,
+    is_over: AtomicBool,
     sin: String,
     services: Services,
     schema: SchemaRef,
@@ -344,6 +381,7 @@ impl TargetWriter for MemoryWriter {
         }
         let stored = self.publish();
         self.pieces.lock().unwrap().clear();
+        self.is_over.store(true, Ordering::Relaxed);
         let before = self.before.as_ref().map_or(0, Stored::rows);
         let added = match self.sin.as_str() {
             "loses a row and lies" => self.written.load(Ordering::Relaxed) as u64,
@@ -359,13 +397,23 @@ impl TargetWriter for MemoryWriter {
 
     fn abort(&self) -> Result<()> {
         self.pieces.lock().unwrap().clear();
+        self.is_over.store(true, Ordering::Relaxed);
+        if self.run.is_some() && self.sin == "leaves what it took up" {
+            std::fs::write(self.key.0.join("partial"), "").unwrap();
+        }
         Ok(())
     }
 }
 
 impl Drop for MemoryWriter {
     fn drop(&mut self) {
-        let is_full = !self.pieces.lock().unwrap().is_empty();
+        let pieces = std::mem::take(&mut *self.pieces.lock().unwrap());
+        let is_full = !pieces.is_empty();
+        if let Some(run) = self.run.take().filter(|_| !*self.is_over.get_mut()) {
+            let is_lost = self.sin == "loses what it wrote";
+            left().insert(run, if is_lost { Vec::new() } else { pieces.clone() });
+        }
+        *self.pieces.lock().unwrap() = pieces;
         if self.sin == "publishes when dropped" && is_full {
             self.publish();
         }

@@ -24,6 +24,10 @@ fn the_null_sink_keeps_the_contract() {
             "`mode: skip` sees what is there",
             "`mode: append` adds to what is there",
             "`mode: overwrite` replaces at `finish`",
+            "a run that died goes on where it was",
+            "a run that died while it prepared begins anew",
+            "a run that died after `finish` is known to be complete",
+            "what a run that died left can be taken back",
         ],
         "{report}"
     );

@@ -5,6 +5,7 @@ mod abilities;
 mod modes;
 mod order;
 mod place;
+mod resuming;
 mod shapes;
 mod unfinished;
 mod writing;
@@ -144,6 +145,7 @@ fn cases() -> Vec<Plan<Asked>> {
     cases.extend(order::CASES);
     cases.extend(unfinished::CASES);
     cases.extend(modes::CASES);
+    cases.extend(resuming::CASES);
     cases
         .into_iter()
         .map(|(name, run)| Plan { name, run })

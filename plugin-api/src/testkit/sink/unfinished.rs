@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::place::{Place, ROWS, pieces, target, write_to};
+use super::resuming::RUN;
 use super::{Asked, Checked, shapes};
 use crate::Mode;
 use crate::testkit::report::{ensure, skip};
@@ -75,15 +76,23 @@ fn abort_leaves_nothing(asked: &Asked) -> Checked {
 }
 
 fn drop_leaves_nothing(asked: &Asked) -> Checked {
-    let place = asked.place()?;
-    let capabilities = place.sink.capabilities()?;
-    let schema = shapes::usual(&capabilities)?;
-    let target = target("suite", &schema, Mode::Fail, ROWS);
-    let writer = place.sink.prepare(&target)?;
-    // All rows of the target, so that only `finish` is missing.
-    write_to(&writer, &pieces(&schema, 0, ROWS)?)?;
-    drop(writer);
-    looks_unfinished(&place, &target)
+    for run in ["", RUN] {
+        let place = asked.place()?;
+        let capabilities = place.sink.capabilities()?;
+        let schema = shapes::usual(&capabilities)?;
+        let mut target = target("suite", &schema, Mode::Fail, ROWS);
+        run.clone_into(&mut target.spec.run);
+        if place.state(&target)?.resumable {
+            // It keeps what was written, for the run to go on: a case of its own.
+            continue;
+        }
+        let writer = place.sink.prepare(&target)?;
+        // All rows of the target, so that only `finish` is missing.
+        write_to(&writer, &pieces(&schema, 0, ROWS)?)?;
+        drop(writer);
+        looks_unfinished(&place, &target)?;
+    }
+    Ok(())
 }
 
 /// A target without its `finish`: not there, or with fewer rows than were promised.
