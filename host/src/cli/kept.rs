@@ -64,6 +64,21 @@ impl Kept {
         self.journal.as_ref()
     }
 
+    /// Takes the journal of a command away when nothing is left to go on with: what `status` and
+    /// `verify` ask for is that of a task file.
+    pub fn end(self, subject: &Subject) {
+        let Some(journal) = self.journal.filter(|_| !subject.is_file()) else {
+            return;
+        };
+        let ended = journal.unfinished().and_then(|left| match left {
+            Some(_) => Ok(()),
+            None => journal.end(),
+        });
+        if let Err(error) = ended {
+            tracing::warn!("The journal stays: {error}.");
+        }
+    }
+
     /// How the task is planned.
     pub fn run(&self) -> Run<'_> {
         match (&self.journal, &self.earlier) {

@@ -142,6 +142,7 @@ fn execute(
     drop(progress);
     after(session, &task, &plan, &mut report);
     drop(plan);
+    kept.end(subject);
     if options.verify && report.error.is_none() && report.refusals.is_empty() {
         let verified = verify::after_run(session, &registry, &task, &mut report);
         if let Err(failure) = verified {

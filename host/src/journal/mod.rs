@@ -123,6 +123,15 @@ impl Journal {
         self.store().replace(run, &self.boot)
     }
 
+    /// Takes the journal away.
+    ///
+    /// # Errors
+    /// `Denied`, `Io`.
+    pub fn end(self) -> Result<()> {
+        let store = self.store.into_inner();
+        store.unwrap_or_else(PoisonError::into_inner).end()
+    }
+
     /// Forgets everything.
     ///
     /// # Errors

@@ -37,6 +37,11 @@ impl Subject {
         }
     }
 
+    /// Whether it is about a task file.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     /// The journal in that folder, or in the one where MilvusDM keeps its own files.
     ///
     /// # Errors

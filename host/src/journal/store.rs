@@ -93,6 +93,20 @@ impl Store {
         Ok((run, is_running))
     }
 
+    /// Takes the journal away. Its lock stays: another process may be about to take it.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub fn end(self) -> Result<()> {
+        let Self {
+            connection,
+            path,
+            _lock,
+        } = self;
+        drop(connection);
+        Self::remove(&path)
+    }
+
     /// Removes a journal with all that belongs to it.
     ///
     /// # Errors
