@@ -76,7 +76,7 @@ impl<'a> Log<'a> {
     pub(super) fn new(journal: &'a Journal, position: usize, target: &PlannedTarget) -> Self {
         let count = target.parts.iter().map(|part| part.splits.len()).sum();
         let way = |split| {
-            let mut mark = target.start.mark(split);
+            let mut mark = target.start.mark(split).clone();
             if mark.through == 0 {
                 // Of nothing, the sums are known.
                 mark.sums = Some(Sums::default());

@@ -65,7 +65,10 @@ impl Counts {
 
 impl Tally {
     /// Counts of splits, each with the rows that it has and how far an earlier process came.
-    pub(super) fn new(splits: impl Iterator<Item = (Option<u64>, Mark)>, is_hashed: bool) -> Self {
+    pub(super) fn new<'a>(
+        splits: impl Iterator<Item = (Option<u64>, &'a Mark)>,
+        is_hashed: bool,
+    ) -> Self {
         let mut sums = is_hashed.then(Sums::default);
         let (splits, given) = splits
             .map(|(found, mark)| {
@@ -77,7 +80,7 @@ impl Tally {
                 mark.account
                     .iter()
                     .for_each(|account| ledger.take_account(account));
-                match (&mut sums, mark.sums) {
+                match (&mut sums, &mark.sums) {
                     (Some(sums), Some(before)) => *sums += before,
                     (sums, None) if mark.through > 0 => *sums = None,
                     _ => {}

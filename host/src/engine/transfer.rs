@@ -187,16 +187,17 @@ impl<'a> Transfer<'a> {
         let Some(log) = &self.log else {
             return self.plan.sink.prepare(&request);
         };
-        if request.spec.resumed.is_some() {
+        let was_prepared = request.spec.resumed.as_ref().map(|run| run.is_prepared);
+        if was_prepared.is_some() {
             boundary::name_ids(self.plan, self.target, &self.jobs, &mut request)?;
         } else {
             // Before anything is made: what a killed process made is looked for.
             log.stage(&Stage::Preparing)?;
         }
-        let prepared = self.plan.sink.prepare(&request);
-        match prepared {
+        match self.plan.sink.prepare(&request) {
+            Ok(writer) if was_prepared == Some(true) => Ok(writer),
             Ok(writer) => log.stage(&Stage::Prepared).map(|()| writer),
-            Err(error) if request.spec.resumed.is_some() => Err(error),
+            Err(error) if was_prepared.is_some() => Err(error),
             Err(error) => log.stage(&Stage::Planned).and(Err(error)),
         }
     }

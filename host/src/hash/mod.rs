@@ -168,8 +168,8 @@ impl Hasher {
             let rows = BLOCK_ROWS.min(batch.num_rows() - first);
             block.fill(self, &batch.slice(first, rows));
             block.sum_columns(self, sums);
-            for row in 0..rows {
-                let hashes = block.row(row);
+            block.hash_rows(rows);
+            for (row, hashes) in block.hashes.iter().copied().enumerate() {
                 sums.row = sums.row.wrapping_add(hashes.0);
                 sums.row_without_id = sums.row_without_id.wrapping_add(hashes.1);
                 each(first + row, block.id(row), hashes);
@@ -232,8 +232,12 @@ struct Block {
     members: Vec<Vec<(String, u128)>>,
     /// The columns' names, where there is a dynamic column.
     names: Vec<String>,
-    /// What a row's hash is made of.
-    feed: Vec<u8>,
+    /// What the rows' hashes are made of, one behind the other: id, then cells.
+    feeds: Vec<u8>,
+    /// Of each, where it begins, where its cells do, and where it ends.
+    places: Vec<[usize; 3]>,
+    /// The rows' hashes, with their ids and without.
+    hashes: Vec<(u128, u128)>,
 }
 
 impl Block {
@@ -285,31 +289,48 @@ impl Block {
         }
     }
 
-    /// The hashes of one of its rows, with its id and without.
-    fn row(&mut self, row: usize) -> (u128, u128) {
-        let mut feed = std::mem::take(&mut self.feed);
-        feed.clear();
-        feed.extend_from_slice(self.id(row));
-        let id_bytes = feed.len();
-        if self.members.is_empty() {
-            for digest in self.cells.iter().filter_map(|cells| *cells.get(row)?) {
-                feed.extend_from_slice(&digest.to_le_bytes());
+    /// Hashes its rows.
+    ///
+    /// All feeds are written before the first is hashed: a processor that reads what it has just
+    /// written in other pieces has to wait for it.
+    fn hash_rows(&mut self, rows: usize) {
+        let mut feeds = std::mem::take(&mut self.feeds);
+        feeds.clear();
+        self.places.clear();
+        for row in 0..rows {
+            let start = feeds.len();
+            feeds.extend_from_slice(self.id(row));
+            let cells = feeds.len();
+            if self.members.is_empty() {
+                for digest in self.cells.iter().filter_map(|cells| *cells.get(row)?) {
+                    feeds.extend_from_slice(&digest.to_le_bytes());
+                }
+            } else {
+                self.write_merged(row, &mut feeds);
             }
-        } else {
-            self.write_merged(row, &mut feed);
+            self.places.push([start, cells, feeds.len()]);
         }
-        let hash = xxh3_128(&feed);
-        let mut without_id = hash;
-        // What stands for a missing id takes one byte: the last of the id that was there.
-        let from = id_bytes.saturating_sub(1);
-        if let Some(last) = feed.get_mut(from)
-            && !self.id_ends.is_empty()
-        {
-            *last = scalar::NULL;
-            without_id = xxh3_128(feed.get(from..).unwrap_or_default());
+        let hash = |feeds: &[u8], from: usize, to: usize| {
+            xxh3_128(feeds.get(from..to).unwrap_or_default())
+        };
+        self.hashes.clear();
+        for [start, _, end] in &self.places {
+            let whole = hash(&feeds, *start, *end);
+            self.hashes.push((whole, whole));
         }
-        self.feed = feed;
-        (hash, without_id)
+        if !self.id_ends.is_empty() {
+            // What stands for a missing id takes one byte: the last of the id that was there.
+            let before = |cells: &usize| cells.saturating_sub(1);
+            for [_, cells, _] in &self.places {
+                if let Some(last) = feeds.get_mut(before(cells)) {
+                    *last = scalar::NULL;
+                }
+            }
+            for ([_, cells, end], (_, without_id)) in self.places.iter().zip(&mut self.hashes) {
+                *without_id = hash(&feeds, before(cells), *end);
+            }
+        }
+        self.feeds = feeds;
     }
 
     /// The feed of a row's id, or what stands for none.

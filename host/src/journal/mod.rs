@@ -115,7 +115,7 @@ impl Journal {
         Ok(self.last()?.filter(|last| last.run.is_unfinished()))
     }
 
-    /// Holds this run from now on, with the marks that it has.
+    /// Holds this run from now on, with the marks that it has; on the disk with its first stage.
     ///
     /// # Errors
     /// `Io`.

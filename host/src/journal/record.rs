@@ -99,6 +99,18 @@ pub struct Mark {
     pub sums: Option<Sums>,
 }
 
+impl Mark {
+    /// That of a split that was not begun.
+    pub const NONE: Self = Self {
+        through: 0,
+        written: 0,
+        rejected: 0,
+        bytes: 0,
+        account: None,
+        sums: None,
+    };
+}
+
 impl RunRecord {
     /// Whether there is something to go on with: a target that has or may have rows, while not
     /// all are finished.

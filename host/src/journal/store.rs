@@ -211,7 +211,8 @@ impl Store {
     }
 
     /// Holds this run and how far it came instead of whatever it held, from now on under this
-    /// boot of the machine.
+    /// boot of the machine. It is on the disk with the next [`stage`](Self::stage): before that,
+    /// what it held is as good.
     ///
     /// # Errors
     /// `Io`.
@@ -229,7 +230,7 @@ impl Store {
                 }
             }
         }
-        self.change("write to", true, |change| {
+        self.change("write to", false, |change| {
             change.execute_batch(FORGET)?;
             let sql = "INSERT INTO run (one, plan, boot) VALUES (1, ?1, ?2)";
             change.execute(sql, params![plan, boot])?;

@@ -60,11 +60,11 @@ pub(crate) enum Start {
 
 impl Start {
     /// How far a split came before.
-    pub(crate) fn mark(&self, split: usize) -> Mark {
+    pub(crate) fn mark(&self, split: usize) -> &Mark {
         match self {
-            Self::Anew => Mark::default(),
+            Self::Anew => &Mark::NONE,
             Self::Behind(marks) | Self::Finished(marks, _) => {
-                marks.get(split).cloned().unwrap_or_default()
+                marks.get(split).unwrap_or(&Mark::NONE)
             }
         }
     }
@@ -261,7 +261,7 @@ fn target_record(target: &PlannedTarget, earlier: Option<&TargetRecord>) -> Targ
     let mut splits = Vec::new();
     for part in &target.parts {
         for split in &part.splits {
-            let mark = target.start.mark(position);
+            let mark = target.start.mark(position).clone();
             // What was not flushed then is not durable now.
             let durable = earlier
                 .filter(|_| target.start != Start::Anew)
