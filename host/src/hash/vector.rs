@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, UInt8Type, UInt32Type};
 use arrow_array::{Array, ArrowPrimitiveType, FixedSizeBinaryArray, FixedSizeListArray};
 use milvusdm_plugin_api::model::{BitOrder, Elem, Kind, VectorType};
+use multiversion::multiversion;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// The bits of every NaN, as single and as double.
@@ -236,7 +237,8 @@ fn put_singles<T: Copy + Into<f32>>(values: &[T], out: &mut Vec<u8>) {
 
 /// Whether singles are fed as their own bytes: none of them is a NaN or a negative zero.
 ///
-/// In a form that compilers turn into vector instructions.
+/// In a form that compilers turn into vector instructions; those of AVX2 where there are such.
+#[multiversion(targets("x86_64+avx2"))]
 fn are_plain(vector: &[f32]) -> bool {
     let odd = vector.iter().fold(0, |odd, x| {
         let bits = x.to_bits().cast_signed();
