@@ -205,8 +205,9 @@ impl<'a> Transfer<'a> {
     fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
         let mut threads = Vec::new();
         let readers = self.jobs.len().min(self.plan.limits.readers as usize);
+        let bytes = self.plan.limits.share(self.writers == 1);
         for number in 0..readers {
-            let share = Share::new(self.plan.limits.reader_bytes);
+            let share = Share::new(bytes);
             let work = move || read::read_splits(self, &share);
             threads.push(self.spawn(scope, format!("reader-{number}"), work));
         }

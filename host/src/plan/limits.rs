@@ -17,6 +17,9 @@ use crate::task::Limit;
 const MAX_BATCH_BYTES: u64 = 8 << 20;
 /// A reader has at least that many batches under way.
 const BATCHES_PER_READER: u64 = 3;
+/// Batches of a reader that are under way where none waits for its turn: one that is read, those
+/// that are written, and one for the next writer. More than these only take memory.
+const BATCHES_AT_WORK: u64 = 4;
 /// A reader's batches have at least that much.
 const MIN_READER_BYTES: u64 = 1 << 20;
 /// What readers may hold beside batches without its being taken from `memory`: a part of the
@@ -59,6 +62,16 @@ impl Limits {
             batch_bytes,
             batch_rows: sink.max_request_rows,
             reader_bytes,
+        }
+    }
+
+    /// Bytes that one reader has under way. Where batches are written in an order, it reads ahead
+    /// with all that it may hold.
+    pub fn share(&self, is_ordered: bool) -> u64 {
+        let at_work = self.batch_bytes.saturating_mul(BATCHES_AT_WORK);
+        match is_ordered {
+            true => self.reader_bytes,
+            false => self.reader_bytes.min(at_work),
         }
     }
 
