@@ -153,7 +153,7 @@ pub struct Resumed {
     /// Whether that had succeeded: the target is only named beside others, and not written again.
     pub is_finished: bool,
     /// Ids of the rows around the place where the run goes on, as text: only in
-    /// [`Sink::prepare`], and only where rows have ids.
+    /// [`Sink::prepare`], and only where rows have ids, but no places of their own.
     pub last_id: Option<String>,
     /// The first row that is still to come.
     pub next_id: Option<String>,

@@ -61,7 +61,7 @@ def resume(bench, checked, source):
     args, out, state = bench.args, f"{bench.args.dir}/out.h5", f"{bench.args.dir}/state"
     command = [args.binary, "copy", source, f"hdf5:{out}", "--quiet", "--state", state]
     ours, theirs = [], []
-    while len(ours) < args.pairs:
+    while len(ours) < max(args.pairs, PAIRS):
         remove(out)
         shutil.rmtree(state, ignore_errors=True)
         whole = checked(command)

@@ -33,7 +33,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 /// Dumps a source into a folder.
 pub(super) fn dump(session: &Session, args: &DumpArgs) -> Result<Answer, Failure> {
     let source = std::slice::from_ref(&args.source);
-    let words = [source, &args.select, &args.exclude].concat();
+    let words = [source, &args.chosen.words()].concat();
     let subject = subject("dump", &args.folder, words);
     let is_ours = || is_known(&subject, args.run.state.as_deref());
     expect_free(&args.folder, is_ours).map_err(Failure::task)?;
@@ -44,7 +44,7 @@ pub(super) fn dump(session: &Session, args: &DumpArgs) -> Result<Answer, Failure
 /// Puts a dump back.
 pub(super) fn restore(session: &Session, args: &RestoreArgs) -> Result<Answer, Failure> {
     let sink = std::slice::from_ref(&args.sink);
-    let mut words = [sink, &args.select, &args.exclude, &args.map].concat();
+    let mut words = [sink, &args.chosen.words(), &args.map].concat();
     words.extend(args.mode.map(|mode| format!("{mode:?}")));
     let subject = subject("restore", &args.folder, words);
     let task = |registry: &Registry| restore_task(session, registry, args);
@@ -92,9 +92,7 @@ fn dump_task(session: &Session, registry: &Registry, args: &DumpArgs) -> Result<
     }
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
     let mut task = Task::copy(&args.source, &sink, &lookup, &session.defaults)?;
-    if !(args.select.is_empty() && args.exclude.is_empty()) {
-        task.select(&args.select, &args.exclude)?;
-    }
+    args.chosen.apply(&mut task)?;
     // What did not change is left out; everything else is written anew.
     task.mode = Mode::Overwrite;
     if let Some(manifest) = Manifest::find(&args.folder)? {
@@ -239,10 +237,7 @@ fn restore_task(
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
     let task = Task::copy(&source, &args.sink, &lookup, &session.defaults);
     let mut task = task.map_err(Failure::task)?;
-    if !(args.select.is_empty() && args.exclude.is_empty()) {
-        task.select(&args.select, &args.exclude)
-            .map_err(Failure::task)?;
-    }
+    args.chosen.apply(&mut task).map_err(Failure::task)?;
     if !args.map.is_empty() {
         task.rename(&args.map).map_err(Failure::task)?;
     }

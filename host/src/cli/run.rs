@@ -35,13 +35,8 @@ pub(super) fn copy(session: &Session, args: &CopyArgs) -> Result<Answer, Failure
 /// What tells one copy from another.
 fn subject(args: &CopyArgs) -> Subject {
     let mut words = vec![args.source.clone(), args.sink.clone()];
-    for (flag, values) in [
-        ("--select", &args.select),
-        ("--exclude", &args.exclude),
-        ("--map", &args.map),
-    ] {
-        words.extend(values.iter().map(|value| format!("{flag} {value}")));
-    }
+    words.extend(args.chosen.words());
+    words.extend(args.map.iter().map(|rule| format!("--map {rule}")));
     words.extend(args.mode.map(|mode| format!("--mode {mode:?}")));
     Subject::Arguments(words)
 }
@@ -51,10 +46,7 @@ fn copy_task(session: &Session, registry: &Registry, args: &CopyArgs) -> Result<
     let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
     let mut task =
         Task::copy(&args.source, &args.sink, &lookup, &session.defaults).map_err(Failure::task)?;
-    if !(args.select.is_empty() && args.exclude.is_empty()) {
-        task.select(&args.select, &args.exclude)
-            .map_err(Failure::task)?;
-    }
+    args.chosen.apply(&mut task).map_err(Failure::task)?;
     if !args.map.is_empty() {
         task.rename(&args.map).map_err(Failure::task)?;
     }

@@ -189,7 +189,10 @@ impl<'a> Transfer<'a> {
         };
         let was_prepared = request.spec.resumed.as_ref().map(|run| run.is_prepared);
         if was_prepared.is_some() {
-            boundary::name_ids(self.plan, self.target, &self.jobs, &mut request)?;
+            // Where rows have places, nobody else's can be taken for the run's own.
+            if !self.is_addressed {
+                boundary::name_ids(self.plan, self.target, &self.jobs, &mut request)?;
+            }
         } else {
             // Before anything is made: what a killed process made is looked for.
             log.stage(&Stage::Preparing)?;

@@ -5,9 +5,10 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use milvusdm_plugin_api::Mode;
+use milvusdm_plugin_api::{Error, Mode};
 
 use super::ProgressStyle;
+use crate::task::Task;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArgs {
@@ -62,6 +63,18 @@ pub(in crate::cli) struct RunOptions {
     pub no_journal: bool,
 }
 
+/// What is taken of a source.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct Chosen {
+    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub select: Vec<String>,
+
+    /// Leave these out, of what is selected; may be given repeatedly
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DumpArgs {
     /// Where the data come from: PLUGIN:PATH?key=value&key=value
@@ -72,13 +85,8 @@ pub(in crate::cli) struct DumpArgs {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 
-    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
-    #[arg(long, value_name = "GLOB")]
-    pub select: Vec<String>,
-
-    /// Leave these out, of what is selected; may be given repeatedly
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub chosen: Chosen,
 
     /// Compress the files: gzip, gzip:1 to gzip:9, lzf
     #[arg(long, value_name = "HOW")]
@@ -98,13 +106,8 @@ pub(in crate::cli) struct RestoreArgs {
     #[arg(value_name = "DST")]
     pub sink: String,
 
-    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
-    #[arg(long, value_name = "GLOB")]
-    pub select: Vec<String>,
-
-    /// Leave these out, of what is selected; may be given repeatedly
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub chosen: Chosen,
 
     /// Name at the target: COLLECTION or COLLECTION/PARTITION, or a rule FROM=TO, as for `copy`
     #[arg(long, value_name = "[FROM=]TO")]
@@ -128,13 +131,8 @@ pub(in crate::cli) struct CopyArgs {
     #[arg(value_name = "DST")]
     pub sink: String,
 
-    /// Take only these: a glob as COLLECTION or COLLECTION/PARTITION; may be given repeatedly
-    #[arg(long, value_name = "GLOB")]
-    pub select: Vec<String>,
-
-    /// Leave these out, of what is selected; may be given repeatedly
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub chosen: Chosen,
 
     /// Name at the target: COLLECTION or COLLECTION/PARTITION, or a rule FROM=TO
     ///
@@ -157,6 +155,24 @@ pub(in crate::cli) struct CopyArgs {
 
     #[command(flatten)]
     pub run: RunOptions,
+}
+
+impl Chosen {
+    /// Has a task take only this.
+    pub fn apply(&self, task: &mut Task) -> Result<(), Error> {
+        if self.select.is_empty() && self.exclude.is_empty() {
+            return Ok(());
+        }
+        task.select(&self.select, &self.exclude)
+    }
+
+    /// What tells a command with it from one with another.
+    pub fn words(&self) -> Vec<String> {
+        [("--select", &self.select), ("--exclude", &self.exclude)]
+            .into_iter()
+            .flat_map(|(flag, globs)| globs.iter().map(move |glob| format!("{flag} {glob}")))
+            .collect()
+    }
 }
 
 /// The task file's `mode`.
