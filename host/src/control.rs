@@ -246,13 +246,19 @@ impl HostCalls for ForPlugin {
     }
 
     fn progress(&self, what: &str, done: u64, total: u64) {
-        let is_over = total > 0 && done >= total;
-        *locked(&self.control.activity) = (!is_over).then(|| Activity {
+        let mut shown = locked(&self.control.activity);
+        let told = Activity {
             plugin: self.plugin.clone(),
             what: what.to_owned(),
             done,
             total,
-        });
+        };
+        if total == 0 || done < total {
+            *shown = Some(told);
+        } else if shown.as_ref().is_some_and(|shown| shown.what == told.what) {
+            // What another call told meanwhile goes on.
+            *shown = None;
+        }
     }
 
     fn is_cancelled(&self) -> bool {

@@ -83,8 +83,8 @@ impl Services {
         self.0.log(level, message);
     }
 
-    /// Tells how far a long call is; `total` 0 = unknown. It is shown until `done` reaches `total`:
-    /// one whose total is not known ends with 1 of 1.
+    /// Tells how far a long call is; `total` 0 = unknown. It is shown until `done` reaches `total`
+    /// or another call is told of: one whose total is not known ends with 1 of 1.
     pub fn progress(&self, what: &str, done: u64, total: u64) {
         self.0.progress(what, done, total);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Dumps and what they restore; receipts that were altered.
 
+use std::time::{Duration, Instant};
+
 use milvusdm_standin::{Standin, StandinOptions};
 use serde_json::Value;
 
@@ -239,4 +241,28 @@ fn a_receipt_that_was_altered_is_told() {
     run(&space, &["receipt", "r.json"])
         .exits(2)
         .says(&["no receipt"]);
+}
+
+#[test]
+fn a_dump_whose_manifest_could_not_be_written_is_finished_by_the_next() {
+    let space = Space::new();
+    let args = ["dump", "random:4000?dim=8&seed=1", "backup"];
+    let slow = [&args[..], &["--rows-per-second", "4000"]].concat();
+    let mut child = milvusdm(&space, &slow).start();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while space.list("backup").is_empty() {
+        assert!(Instant::now() < deadline, "it writes nothing");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let manifest = space.path("backup/manifest.json");
+    std::fs::create_dir(&manifest).expect("something in its place");
+    assert_eq!(child.wait().expect("a child of ours").code(), Some(4));
+    std::fs::remove_dir(&manifest).expect("something in its place");
+    milvusdm(&space, &args).run().exits(0);
+    milvusdm(&space, &["restore", "backup", "hdf5:back.h5"])
+        .run()
+        .exits(0)
+        .prints(&["4,000 found = 4,000 written"]);
+    // Nothing is kept of commands that are done.
+    assert_eq!(space.list("home/milvusdm/state"), [""; 0]);
 }

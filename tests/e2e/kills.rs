@@ -174,10 +174,10 @@ fn known_rows(space: &Space) -> u64 {
 
 fn is_finished(space: &Space) -> bool {
     let files = space.list("home/milvusdm/state");
-    let ends_so = |ending: &str| files.iter().any(|name| name.ends_with(ending));
-    if ends_so(".lock") && !ends_so(".journal") {
+    if !files.iter().any(|name| name.ends_with(".journal")) {
         // That of a command goes when all is done.
-        return true;
+        let said = std::fs::read_to_string(space.path("errors")).expect("what it said");
+        return said.contains("Writing ");
     }
     let is_finished = |stage: &str| u64::from(stage.contains("finished"));
     journal(space, "SELECT stage FROM target", is_finished) > 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Task files of MilvusDM 1.0, run as they stand, and what `convert` makes of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -245,55 +245,87 @@ fn a_converted_task_can_leave_the_ids_to_the_server() {
     assert_eq!(contents.row_count(), 57);
 }
 
-#[test]
-fn a_killed_m2h_goes_on_in_its_folder_and_the_next_gets_a_new_one() {
-    let world = OldWorld::new();
+/// An M2H task, and the file that it stands in.
+fn export_all(world: &OldWorld) -> (String, String) {
     let task = format!(
         "M2H:\n  source_milvus_path: {}\n  source_collection: '*'\n  data_dir: out\n",
         world.milvus("partitions").display()
     );
     let file = text(world.space.write("old.yaml", &task));
+    (task, file)
+}
+
+/// Kills it while the second of its seven files is written.
+fn kill_export(world: &OldWorld, file: &str) {
     let status = || {
-        let args = ["status", &file, "--json"];
+        let args = ["status", file, "--json"];
         milvusdm(&world.space, &args).run().exits(0).json()
     };
-    let args = ["--yaml", &file, "--rows-per-second", "60"];
+    let args = ["--yaml", file, "--rows-per-second", "60"];
     let mut child = milvusdm(&world.space, &args).start();
     let deadline = Instant::now() + Duration::from_secs(30);
-    // The second of seven files is being written.
     while status()["targets"][1]["stage"] != "writing" {
         assert!(Instant::now() < deadline, "{:#}", status());
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().expect("a child of ours");
     child.wait().expect("a child of ours");
+}
+
+/// The folders of its runs.
+fn folders(world: &OldWorld) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(world.space.path("out")).expect("a folder");
+    folders
+        .map(|folder| folder.expect("a folder").path())
+        .collect()
+}
+
+/// The files of a run, but for the tasks that load them back.
+fn files(world: &OldWorld, folder: &Path) -> Vec<String> {
+    let name = text(folder.file_name().expect("a name"));
+    let mut found = world.space.list(&format!("out/{name}"));
+    found.retain(|file| !file.starts_with("yamls/"));
+    found.sort();
+    found
+}
+
+#[test]
+fn a_killed_m2h_goes_on_in_its_folder_and_the_next_gets_a_new_one() {
+    let world = OldWorld::new();
+    let (task, file) = export_all(&world);
+    kill_export(&world, &file);
     let planned = milvusdm(&world.space, &["plan", &file]).run().exits(0);
     planned.prints(&["resume", "This task can run"]);
     world.run(&task).exits(0);
-    let folders = || {
-        let folders = std::fs::read_dir(world.space.path("out")).expect("a folder");
-        let folders = folders.map(|folder| folder.expect("a folder").path());
-        folders.collect::<Vec<_>>()
-    };
-    let first = folders();
+    let first = folders(&world);
     assert_eq!(first.len(), 1, "it goes on in its folder: {first:?}");
     milvusdm(&world.space, &["verify", &file])
         .run()
         .exits(0)
         .prints(&["parts_user/p2: equal: 30 rows", "7 targets"]);
     world.run(&task).exits(0);
-    let mut second = folders();
+    let mut second = folders(&world);
     second.retain(|folder| *folder != first[0]);
     assert_eq!(second.len(), 1, "a new folder: {second:?}");
-    let files = |folder: &Path| {
-        let name = text(folder.strip_prefix(world.space.root()).expect("below it"));
-        let mut files = world.space.list(&name);
-        files.sort();
-        files
-    };
-    assert_eq!(files(&first[0]), files(&second[0]));
-    for file in files(&first[0]).iter().filter(|file| file.ends_with(".h5")) {
-        let read = |folder: &Path| std::fs::read(folder.join(file)).expect("a file");
+    assert_eq!(files(&world, &first[0]).len(), 7);
+    assert_eq!(files(&world, &first[0]), files(&world, &second[0]));
+    for file in files(&world, &first[0]) {
+        let read = |folder: &Path| std::fs::read(folder.join(&file)).expect("a file");
         assert!(read(&first[0]) == read(&second[0]), "{file} differs");
     }
+}
+
+#[test]
+fn a_restarted_m2h_gets_a_new_folder() {
+    let world = OldWorld::new();
+    let (_, file) = export_all(&world);
+    kill_export(&world, &file);
+    let first = folders(&world);
+    let args = ["--yaml", &file, "--restart"];
+    milvusdm(&world.space, &args).run().exits(0);
+    // What was finished stays, what was half-written is gone.
+    assert_eq!(files(&world, &first[0]), ["parts_user/_default.h5"]);
+    let mut second = folders(&world);
+    second.retain(|folder| *folder != first[0]);
+    assert_eq!(files(&world, &second[0]).len(), 7);
 }

@@ -22,12 +22,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Opens the journal of a task; one that names a new folder for each run gets that of the
-    /// run it goes on with.
+    /// Opens the journal of a task.
     ///
     /// # Errors
     /// What [`Journal::open`] answers; a folder that was not asked for may be missing.
-    pub fn open(subject: &Subject, options: &RunOptions, task: &mut Task) -> Result<Self, Failure> {
+    pub fn open(subject: &Subject, options: &RunOptions) -> Result<Self, Failure> {
         let none = Self {
             journal: None,
             earlier: None,
@@ -42,15 +41,10 @@ impl Kept {
         let opened = place.and_then(|path| open(&path, options.restart));
         let opened = opened.and_then(|journal| Ok((journal.unfinished()?, journal)));
         match opened {
-            Ok((earlier, journal)) => {
-                if let Some(earlier) = &earlier {
-                    task.take_up(&earlier.run.sink);
-                }
-                Ok(Self {
-                    journal: Some(journal),
-                    earlier,
-                })
-            }
+            Ok((earlier, journal)) => Ok(Self {
+                journal: Some(journal),
+                earlier,
+            }),
             Err(error) if may_do_without && is_about_the_folder(&error) => {
                 tracing::warn!("Without a journal, a run that is stopped can't go on: {error}.");
                 Ok(none)
@@ -59,20 +53,27 @@ impl Kept {
         }
     }
 
+    /// Has a task that names a new folder for each run write where the run it goes on with does.
+    pub fn take_up(&self, task: &mut Task) {
+        if let Some(earlier) = &self.earlier {
+            task.take_up(&earlier.run.sink);
+        }
+    }
+
     /// The journal to write to.
     pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
     }
 
-    /// Takes the journal of a command away when nothing is left to go on with: what `status` and
-    /// `verify` ask for is that of a task file.
-    pub fn end(self, subject: &Subject) {
+    /// Gives the journal back. That of a command goes when nothing is left to go on with: what
+    /// `status` and `verify` ask for is that of a task file.
+    pub fn end(self, subject: &Subject, is_done: bool) {
         let Some(journal) = self.journal.filter(|_| !subject.is_file()) else {
             return;
         };
-        let ended = journal.unfinished().and_then(|left| match left {
-            Some(_) => Ok(()),
-            None => journal.end(),
+        let ended = journal.last().and_then(|last| match last {
+            Some(last) if !is_done || last.run.is_unfinished() => Ok(()),
+            _ => journal.end(),
         });
         if let Err(error) = ended {
             tracing::warn!("The journal stays: {error}.");
@@ -101,9 +102,24 @@ impl Kept {
         let (Some(journal), Some(earlier)) = (&self.journal, &self.earlier) else {
             return Ok(());
         };
+        let mut task = task.clone();
+        self.take_up(&mut task);
         let control = Arc::clone(&session.control);
-        let plan = Plan::make(task, registry, &control, Run::TakenBack(earlier))?;
+        let plan = Plan::make(&task, registry, &control, Run::TakenBack(earlier))?;
         engine::take_back(&plan).map_err(Failure::endpoint)?;
+        if plan.record.sink != earlier.run.sink {
+            let left = earlier
+                .run
+                .targets
+                .iter()
+                .filter(|target| target.is_begun());
+            for target in left {
+                let place = &target.location;
+                tracing::warn!(
+                    "{place}: what the earlier run left stays, because the task names another sink now."
+                );
+            }
+        }
         journal.clear().map_err(Failure::endpoint)?;
         self.earlier = None;
         Ok(())
@@ -138,13 +154,12 @@ impl Seen {
         })
     }
 
-    /// Its last run, for commands that can do without; none while a process is at it.
-    pub fn last(args: &TaskArgs) -> Option<Unfinished> {
-        let seen = Self::of(args);
-        let warned = seen.inspect_err(|error| {
+    /// The same for commands that can do without.
+    pub fn or_none(args: &TaskArgs) -> Option<Self> {
+        let warn = |error: &Error| {
             tracing::warn!("What is kept of this task is passed over: {error}.");
-        });
-        warned.ok().filter(|seen| !seen.is_running)?.last
+        };
+        Self::of(args).inspect_err(warn).ok()
     }
 }
 

@@ -121,30 +121,49 @@ fn execute(
         memory_bytes = task.memory_bytes,
         "A run begins."
     );
-    let mut kept = Kept::open(subject, options, &mut task)?;
+    let mut kept = Kept::open(subject, options)?;
+    let outcome = move_all(session, options, (&mut task, &registry), &mut kept, after);
+    drop(progress);
+    let outcome = outcome.map(|mut report| {
+        if options.verify && report.error.is_none() && report.refusals.is_empty() {
+            verify_after(session, &registry, &task, &mut report);
+        }
+        render::settle(&mut report);
+        report
+    });
+    let is_done = outcome.as_ref().is_ok_and(|report| report.error.is_none());
+    kept.end(subject, is_done);
+    outcome
+}
+
+/// Plans it, moves the rows, and does what comes after.
+fn move_all(
+    session: &Session,
+    options: &RunOptions,
+    (task, registry): (&mut Task, &Registry),
+    kept: &mut Kept,
+    after: After,
+) -> Result<RunReport, Failure> {
     if options.restart {
-        kept.restart(session, &task, &registry)?;
+        kept.restart(session, task, registry)?;
     }
-    let plan = Plan::make(&task, &registry, &session.control, kept.run())?;
+    kept.take_up(task);
+    let plan = Plan::make(task, registry, &session.control, kept.run())?;
     if plan.refusals().is_empty() {
         let (rows, bytes) = plan.totals();
         tracing::info!(rows, bytes, "Planned: nothing stands in the way.");
     }
     let mut report = engine::run(&plan, &session.control, kept.journal());
-    drop(progress);
-    after(session, &task, &plan, &mut report);
-    drop(plan);
-    kept.end(subject);
-    if options.verify && report.error.is_none() && report.refusals.is_empty() {
-        let verified = verify::after_run(session, &registry, &task, &mut report);
-        if let Err(failure) = verified {
-            // The rows are there all the same, and the report says so.
-            report.exit = failure.exit;
-            report.error = Some(failure.error);
-        }
-    }
-    render::settle(&mut report);
+    after(session, task, &plan, &mut report);
     Ok(report)
+}
+
+/// Compares both sides; the rows are there whatever comes of it, and the report says so.
+fn verify_after(session: &Session, registry: &Registry, task: &Task, report: &mut RunReport) {
+    if let Err(failure) = verify::after_run(session, registry, task, report) {
+        report.exit = failure.exit;
+        report.error = Some(failure.error);
+    }
 }
 
 /// What is given here wins over the task.

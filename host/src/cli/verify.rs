@@ -29,7 +29,7 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Fai
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, args.progress);
-    let last = Seen::last(&args.task);
+    let last = Seen::or_none(&args.task).and_then(|seen| seen.last);
     if let Some(last) = &last {
         task.take_up(&last.run.sink);
     }

@@ -7,7 +7,7 @@ use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::{Error, ErrorKind, ReadRequest, Result, TargetRequest};
 
-use super::transfer::Job;
+use super::job::Job;
 use crate::plan::{Plan, PlannedTarget};
 
 /// Fills in the ids of the last row that is there and of the first that is to come.

@@ -9,6 +9,7 @@
 
 mod boundary;
 mod cut;
+mod job;
 mod log;
 mod pace;
 mod queue;

@@ -7,10 +7,11 @@ use arrow_array::RecordBatch;
 use milvusdm_plugin_api::{ReadRequest, Result};
 
 use super::cut;
+use super::job::Job;
 use super::queue::{Held, Item, Share};
 use super::split::{Piece, SplitReading};
 use super::tally::Origin;
-use super::transfer::{Job, Transfer};
+use super::transfer::Transfer;
 
 /// Reads splits until none is left.
 pub(super) fn read_splits(transfer: &Transfer<'_>, share: &Arc<Share>) -> Result<()> {

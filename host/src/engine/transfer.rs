@@ -8,8 +8,9 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
-use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Rejected, Result, Split};
+use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Rejected, Result};
 
+use super::job::{Job, jobs};
 use super::log::Log;
 use super::pace::Pace;
 use super::queue::{Queue, Share};
@@ -20,7 +21,7 @@ use crate::control::Control;
 use crate::hash::{Hasher, Sums};
 use crate::journal::Stage;
 use crate::ledger::Ledger;
-use crate::plan::{Part, Plan, PlannedTarget, Start};
+use crate::plan::{Plan, PlannedTarget, Start};
 use crate::report::{RejectedRow, Status};
 
 /// A target on its way.
@@ -43,17 +44,6 @@ pub(super) struct Transfer<'a> {
     /// fewer splits are left than can be read at once, writers have the time.
     pub(super) writers_hash: bool,
     next_job: AtomicUsize,
-}
-
-/// A split to be read.
-pub(super) struct Job<'a> {
-    pub(super) part: &'a Part,
-    /// The dataset's position in the target.
-    part_position: usize,
-    pub(super) split: &'a Split,
-    /// Rows of the splits before it, where all of them are known exactly.
-    pub(super) row_before: u64,
-    pub(super) dataset_name: String,
 }
 
 /// What became of a target.
@@ -208,7 +198,7 @@ impl<'a> Transfer<'a> {
     fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
         let mut threads = Vec::new();
         let readers = self.jobs.len().min(self.plan.limits.readers as usize);
-        let bytes = self.plan.limits.share(self.writers == 1);
+        let bytes = self.plan.limits.share(self.writers);
         for number in 0..readers {
             let share = Share::new(bytes);
             let work = move || read::read_splits(self, &share);
@@ -398,24 +388,4 @@ impl<'a> Transfer<'a> {
             error,
         }
     }
-}
-
-/// All splits of a target in plan order, with the places of their rows.
-fn jobs(target: &PlannedTarget) -> Vec<Job<'_>> {
-    let mut jobs = Vec::new();
-    let mut row_before = 0u64;
-    for (part_position, part) in target.parts.iter().enumerate() {
-        for split in &part.splits {
-            let dataset_name = part.dataset.descriptor.full_name();
-            jobs.push(Job {
-                part,
-                part_position,
-                split,
-                row_before,
-                dataset_name,
-            });
-            row_before = row_before.saturating_add(split.live.unwrap_or(0));
-        }
-    }
-    jobs
 }

@@ -111,6 +111,13 @@ impl Mark {
     };
 }
 
+impl TargetRecord {
+    /// Whether something half-written of it may be there.
+    pub fn is_begun(&self) -> bool {
+        !matches!(self.stage, Stage::Planned | Stage::Finished(_))
+    }
+}
+
 impl RunRecord {
     /// Whether there is something to go on with: a target that has or may have rows, while not
     /// all are finished.

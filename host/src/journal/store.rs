@@ -6,6 +6,7 @@
 //! at a target is on the disk before it is made.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| io(path, "make the journal's folder", &e))?;
         }
-        let lock = lock(path)?.ok_or_else(|| {
+        let lock = lock(path, Hold::Alone)?.ok_or_else(|| {
             Error::new(ErrorKind::Exists, "another process is running this task")
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
@@ -79,7 +80,7 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open), but for `Exists`.
     pub fn look(path: &Path) -> Result<(Option<(RunRecord, String)>, bool)> {
-        let lock = lock(path)?;
+        let lock = lock(path, Hold::Together)?;
         let is_running = lock.is_none();
         let store = Self {
             connection: connect(path)?,
@@ -93,7 +94,7 @@ impl Store {
         Ok((run, is_running))
     }
 
-    /// Takes the journal away. Its lock stays: another process may be about to take it.
+    /// Takes the journal away, and its lock.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -104,7 +105,9 @@ impl Store {
             _lock,
         } = self;
         drop(connection);
-        Self::remove(&path)
+        Self::remove(&path)?;
+        fs::remove_file(path.with_extension("lock"))
+            .map_err(|e| io(&path, "remove the journal's lock", &e))
     }
 
     /// Removes a journal with all that belongs to it.
@@ -342,20 +345,50 @@ fn connect(path: &Path) -> Result<Connection> {
     }
 }
 
+/// How a journal's lock is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// By the one process that runs the task.
+    Alone,
+    /// By those that only look.
+    Together,
+}
+
 /// Keeps other processes out as long as it is held; the system gives it back if this one dies.
 /// `None` while another one holds it.
-fn lock(path: &Path) -> Result<Option<File>> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path.with_extension("lock"))
-        .map_err(|e| io(path, "open the journal's lock", &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(e)) => Err(io(path, "lock the journal", &e)),
+fn lock(path: &Path, hold: Hold) -> Result<Option<File>> {
+    let place = path.with_extension("lock");
+    // Who looks is done at once; a lock that its holder took away is not the one that is there.
+    for wait_ms in [0, 1, 10, 50, 200] {
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&place)
+            .map_err(|e| io(path, "open the journal's lock", &e))?;
+        let locked = match hold {
+            Hold::Alone => file.try_lock(),
+            Hold::Together => file.try_lock_shared(),
+        };
+        match locked {
+            Ok(()) if is_at(&file, &place) => return Ok(Some(file)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) if hold == Hold::Together => return Ok(None),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(e)) => return Err(io(path, "lock the journal", &e)),
+        }
     }
+    Ok(None)
+}
+
+/// Whether a file is the one at that place.
+fn is_at(file: &File, place: &Path) -> bool {
+    let own = file.metadata().ok();
+    let there = fs::metadata(place).ok();
+    let inode = |data: fs::Metadata| (data.dev(), data.ino());
+    own.map(inode) == there.map(inode)
 }
 
 fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {

@@ -17,9 +17,9 @@ use crate::task::Limit;
 const MAX_BATCH_BYTES: u64 = 8 << 20;
 /// A reader has at least that many batches under way.
 const BATCHES_PER_READER: u64 = 3;
-/// Batches of a reader that are under way where none waits for its turn: one that is read, those
-/// that are written, and one for the next writer. More than these only take memory.
-const BATCHES_AT_WORK: u64 = 4;
+/// Batches of a reader that are under way beside those that are written, where none waits for its
+/// turn: one that is read, and one for the next writer. More than these only take memory.
+const BATCHES_AHEAD: u64 = 2;
 /// A reader's batches have at least that much.
 const MIN_READER_BYTES: u64 = 1 << 20;
 /// What readers may hold beside batches without its being taken from `memory`: a part of the
@@ -65,13 +65,15 @@ impl Limits {
         }
     }
 
-    /// Bytes that one reader has under way. Where batches are written in an order, it reads ahead
-    /// with all that it may hold.
-    pub fn share(&self, is_ordered: bool) -> u64 {
-        let at_work = self.batch_bytes.saturating_mul(BATCHES_AT_WORK);
-        match is_ordered {
-            true => self.reader_bytes,
-            false => self.reader_bytes.min(at_work),
+    /// Bytes that one reader has under way. One writer writes in an order, so that readers read
+    /// ahead with all that they may hold.
+    pub fn share(&self, writers: usize) -> u64 {
+        let at_work = (writers as u64).saturating_add(BATCHES_AHEAD);
+        match writers {
+            1 => self.reader_bytes,
+            _ => self
+                .reader_bytes
+                .min(self.batch_bytes.saturating_mul(at_work)),
         }
     }
 
@@ -154,6 +156,18 @@ mod tests {
         };
         let limits = Limits::new(256 << 20, Some(2), &sink);
         assert_eq!((limits.batch_bytes, limits.batch_rows), (1000, Some(7)));
+    }
+
+    #[test]
+    fn readers_hold_what_is_at_work_or_all_where_batches_wait_for_their_turn() {
+        let sink = Capabilities {
+            max_request_bytes: Some(1 << 20),
+            ..Capabilities::default()
+        };
+        let limits = Limits::new(256 << 20, Some(2), &sink);
+        assert_eq!(limits.share(1), limits.reader_bytes);
+        assert_eq!(limits.share(4), 6 << 20);
+        assert_eq!(limits.share(1000), limits.reader_bytes);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! A plan lists all that stands in the way, not only the first, so that a task is mended once.
 //! Making it writes nothing.
 
+mod dataset;
 mod inspect;
 mod limits;
 mod notices;
@@ -14,10 +15,11 @@ mod target;
 
 use std::sync::Arc;
 
-use milvusdm_plugin_api::model::{Capabilities, Descriptor};
+use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Split};
 use serde_json::Value;
 
+pub(crate) use dataset::full_name;
 pub use inspect::inspect;
 pub use limits::Limits;
 pub use resume::Run;
@@ -27,14 +29,15 @@ pub use target::{Part, PlannedTarget};
 use crate::calls::{Sink, Source};
 use crate::control::Control;
 use crate::convert::Recipe;
-use crate::dump::{self, Name};
+use crate::dump::Name;
 use crate::failure::{DONE, Failure};
 use crate::hash::Sums;
-use crate::journal::{self, RunRecord};
+use crate::journal::{self, RunRecord, Unfinished};
 use crate::program::Program;
 use crate::registry::{Entry, Registry};
 use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
 use crate::task::{DatasetName, Limit, Side, Task};
+use dataset::{check_count, describe, is_unchanged, name};
 use refusals::Refusals;
 
 /// Everything that is decided before the first byte is written.
@@ -141,8 +144,10 @@ impl Plan {
             .targets
             .iter()
             .any(|target| target.start != Start::Anew);
+        // Somewhere else nothing of the run can be found.
+        let is_elsewhere = |earlier: &Unfinished| earlier.run.sink != plan.record.sink;
         if let Run::Resumed(earlier) = run
-            && goes_on
+            && (goes_on || is_elsewhere(earlier))
         {
             let changed = journal::refusal(&earlier.run, &plan.record);
             changed.into_iter().for_each(|error| refusals.task(error));
@@ -346,60 +351,4 @@ fn entry(task: &Task, registry: &Registry, side: Side) -> Result<Arc<Entry>, Fai
     task.check_options(side, &entry.info)
         .map_err(Failure::task)?;
     Ok(entry)
-}
-
-/// Collection and partition; the default one has none.
-pub(crate) fn full_name(dataset: &Dataset) -> Name {
-    let (collection, partition) = name(dataset);
-    (collection.to_owned(), partition.map(str::to_owned))
-}
-
-/// Whether a dump has the dataset as it is.
-fn is_unchanged(task: &Task, dataset: &Dataset, splits: &[Split], recipe: &Recipe) -> bool {
-    let known = &task.known.unchanged;
-    let known = known.get(&full_name(dataset));
-    known.is_some_and(|known| *known == dump::fingerprint(dataset, splits, recipe))
-}
-
-/// Adds what a dump knows of a dataset and its file does not say.
-fn describe(descriptor: &mut Descriptor, known: &Descriptor) {
-    descriptor.id = known.id;
-    descriptor.indexes.clone_from(&known.indexes);
-    descriptor.functions.clone_from(&known.functions);
-    descriptor.aliases.clone_from(&known.aliases);
-    descriptor.description.clone_from(&known.description);
-    for (system, properties) in &known.properties {
-        let own = descriptor.properties.entry(system.clone());
-        own.or_insert_with(|| properties.clone());
-    }
-}
-
-/// A dataset's own count and its splits must agree: a split that is missing would be lost in
-/// silence.
-fn check_count(dataset: &Dataset, splits: &[Split]) -> Result<(), Error> {
-    let live = splits
-        .iter()
-        .try_fold(0u64, |sum, split| sum.checked_add(split.live?));
-    match (dataset.descriptor.rows, live) {
-        (Some(rows), Some(live)) if rows.exact && rows.value != live => Err(Error::new(
-            ErrorKind::Plugin,
-            format!(
-                "`{}` is said to have exactly {} rows, but its splits have {live}",
-                dataset.descriptor.full_name(),
-                rows.value
-            ),
-        )
-        .help("the source changed while it was looked at, or its plugin miscounts")),
-        _ => Ok(()),
-    }
-}
-
-/// A dataset's name as selections and mappings see it: the default partition has none.
-fn name(dataset: &Dataset) -> DatasetName<'_> {
-    let descriptor = &dataset.descriptor;
-    let partition = descriptor
-        .partition
-        .as_deref()
-        .filter(|_| !descriptor.partition_default);
-    (descriptor.collection.as_str(), partition)
 }

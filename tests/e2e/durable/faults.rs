@@ -158,14 +158,15 @@ fn a_server_that_stalls_ends_the_run_and_the_next_one_goes_on() {
 }
 
 #[test]
-fn rows_that_are_stored_long_after_the_run_gave_up_come_once() {
+fn rows_that_are_stored_after_the_run_gave_up_come_once() {
     let (space, server) = (space(), server());
     fail(&server, "insert@2=delay:6000");
     let task = impatient(&space, &server);
     run(&space, &task, &[]).exits(4).says(&["no answer within"]);
+    // Requests have a thousand rows: the second comes into sight long after it was sent.
     let stored = || server.collection("moved").expect("it").row_count();
-    let (before, deadline) = (stored(), Instant::now() + Duration::from_secs(30));
-    while stored() == before {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while stored() < 2000 {
         assert!(Instant::now() < deadline, "it does not come");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -200,8 +201,9 @@ fn a_clock_that_jumps_changes_nothing() {
         let args = [&["run", &task], args].concat();
         milvusdm(&space, &args).env("LD_PRELOAD", &library)
     };
+    let before = status(&space, &task);
     let child = jumping(&["--rows-per-second", "4000"]).start();
-    wait_until_writing(&space, &task);
+    wait_until_writing(&space, &task, &before);
     end(child, Signal::KILL);
     let report = jumping(&["--json"]).run().exits(0).json();
     assert_eq!(report["targets"][0]["action"], "resume", "{report:#}");

@@ -68,18 +68,28 @@ fn status(space: &Space, task: &str) -> Value {
     milvusdm(space, &args).run().exits(0).json()
 }
 
-/// Starts it slowly, and waits until rows are known to be written.
+/// Starts it slowly, and waits until it has written rows.
 fn start(space: &Space, task: &str) -> Child {
+    let before = status(space, task);
     let args = ["run", task, "--rows-per-second", "4000"];
     let child = milvusdm(space, &args).start();
-    wait_until_writing(space, task);
+    wait_until_writing(space, task, &before);
     child
 }
 
-/// Waits until rows are known to be written.
-fn wait_until_writing(space: &Space, task: &str) {
+/// Waits until more rows are known to be written than `before`.
+fn wait_until_writing(space: &Space, task: &str, before: &Value) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while status(space, task)["targets"][0]["written"].as_u64() < Some(1) {
+    let written = |known: &Value| known["targets"][0]["written"].as_u64().unwrap_or(0);
+    loop {
+        let now = status(space, task);
+        let least = match now["run"] == before["run"] {
+            true => written(before),
+            false => 0,
+        };
+        if written(&now) > least {
+            return;
+        }
         let errors = || std::fs::read_to_string(space.path("errors")).unwrap_or_default();
         assert!(Instant::now() < deadline, "it writes nothing: {}", errors());
         std::thread::sleep(Duration::from_millis(10));

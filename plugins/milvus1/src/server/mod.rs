@@ -12,6 +12,7 @@ pub mod insert;
 mod reads;
 mod reply;
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -251,18 +252,15 @@ impl Server {
         timeout: Option<Duration>,
         answer: impl Future<Output = T>,
     ) -> Result<T> {
-        self.runtime.block_on(async {
+        let is_shown = Cell::new(false);
+        let outcome = self.runtime.block_on(async {
             tokio::pin!(answer);
             let started = Instant::now();
             loop {
-                let answered = tokio::time::timeout(LOOK, &mut answer).await;
-                let waited = started.elapsed();
-                if let Ok(answer) = answered {
-                    if timeout.is_none() && waited >= LOOK {
-                        self.services.progress(doing, 1, 1);
-                    }
+                if let Ok(answer) = tokio::time::timeout(LOOK, &mut answer).await {
                     return Ok(answer);
                 }
+                let waited = started.elapsed();
                 let is_closing = self.is_closing.load(Ordering::Relaxed);
                 let timeout = match (is_closing, self.services.is_cancelled()) {
                     (true, true) => Some(CLOSING),
@@ -282,10 +280,17 @@ impl Server {
                             ));
                     }
                     Some(_) => {}
-                    None => self.services.progress(doing, waited.as_secs(), 0),
+                    None => {
+                        self.services.progress(doing, waited.as_secs(), 0);
+                        is_shown.set(true);
+                    }
                 }
             }
-        })
+        });
+        if is_shown.get() {
+            self.services.progress(doing, 1, 1);
+        }
+        outcome
     }
 
     /// Makes calls that take away what a run left, though it may have been asked to stop: then the

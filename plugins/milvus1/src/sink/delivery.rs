@@ -14,9 +14,9 @@ use crate::server::{Refusal, Server};
 /// that are to blame.
 const HOPELESS: usize = 64;
 /// Pause between two counts that must agree before an insert is sent again.
-const SETTLE: Duration = Duration::from_secs(1);
+pub const SETTLE: Duration = Duration::from_secs(1);
 /// Counts that may differ from those before them.
-const SETTLING: usize = 10;
+pub const SETTLING: usize = 10;
 
 /// The way to one target.
 #[derive(Debug)]
