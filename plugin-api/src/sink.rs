@@ -146,7 +146,8 @@ pub struct Resumed {
     pub rows_before: Option<u64>,
     /// Whether it was ready for rows.
     pub is_prepared: bool,
-    /// Rows that the sink acknowledged; more may have arrived.
+    /// Rows that the sink acknowledged; more may have arrived. In [`Sink::prepare`] those that will
+    /// not come again.
     pub written: u64,
     /// Whether [`TargetWriter::finish`] had been called.
     pub is_finishing: bool,

@@ -5,8 +5,7 @@
 //! cut the last of them may be missing, which only means that rows are moved again. What is made
 //! at a target is on the disk before it is made.
 
-use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, param
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::lock::{self, Hold, lock};
 use super::record::{Mark, RunRecord, Stage};
 
 /// How long one process waits for another's change.
@@ -51,7 +51,7 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| io(path, "make the journal's folder", &e))?;
         }
-        let lock = lock(path, Hold::Alone)?.ok_or_else(|| {
+        let own = lock(path, Hold::Alone)?.ok_or_else(|| {
             Error::new(ErrorKind::Exists, "another process is running this task")
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
@@ -60,7 +60,7 @@ impl Store {
         let store = Self {
             connection,
             path: path.to_owned(),
-            _lock: Some(lock),
+            _lock: Some(own),
         };
         match store.version()? {
             VERSION => {}
@@ -106,8 +106,7 @@ impl Store {
         } = self;
         drop(connection);
         Self::remove(&path)?;
-        fs::remove_file(path.with_extension("lock"))
-            .map_err(|e| io(&path, "remove the journal's lock", &e))
+        lock::remove(&path)
     }
 
     /// Removes a journal with all that belongs to it.
@@ -345,53 +344,7 @@ fn connect(path: &Path) -> Result<Connection> {
     }
 }
 
-/// How a journal's lock is taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Hold {
-    /// By the one process that runs the task.
-    Alone,
-    /// By those that only look.
-    Together,
-}
-
-/// Keeps other processes out as long as it is held; the system gives it back if this one dies.
-/// `None` while another one holds it.
-fn lock(path: &Path, hold: Hold) -> Result<Option<File>> {
-    let place = path.with_extension("lock");
-    // Who looks is done at once; a lock that its holder took away is not the one that is there.
-    for wait_ms in [0, 1, 10, 50, 200] {
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&place)
-            .map_err(|e| io(path, "open the journal's lock", &e))?;
-        let locked = match hold {
-            Hold::Alone => file.try_lock(),
-            Hold::Together => file.try_lock_shared(),
-        };
-        match locked {
-            Ok(()) if is_at(&file, &place) => return Ok(Some(file)),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) if hold == Hold::Together => return Ok(None),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(e)) => return Err(io(path, "lock the journal", &e)),
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a file is the one at that place.
-fn is_at(file: &File, place: &Path) -> bool {
-    let own = file.metadata().ok();
-    let there = fs::metadata(place).ok();
-    let inode = |data: fs::Metadata| (data.dev(), data.ino());
-    own.map(inode) == there.map(inode)
-}
-
-fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
+pub(super) fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
     let error = match error.kind() {
         // Something else is where the folder should be; that another process is at work is said
         // otherwise.

@@ -129,11 +129,13 @@ fn can_be_taken_back(asked: &Asked) -> Checked {
 fn each(asked: &Asked, ask: impl Fn(&Interrupted) -> Checked) -> Checked {
     asked.needs_kept_rows()?;
     let mut is_asked = false;
-    for mode in MODES {
-        let run = Interrupted::new(asked, mode)?;
-        if run.before.resumable && run.before.refusals.is_empty() {
-            is_asked = true;
-            ask(&run).map_err(|w| w.at(format_args!("{mode:?}")))?;
+    for schema in shapes::wide_and_narrow(&asked.capabilities()?)? {
+        for mode in MODES {
+            let run = Interrupted::new(asked, &schema, mode)?;
+            if run.before.resumable && run.before.refusals.is_empty() {
+                is_asked = true;
+                ask(&run).map_err(|w| w.at(format_args!("{mode:?}")))?;
+            }
         }
     }
     match is_asked {
@@ -157,31 +159,30 @@ struct Interrupted {
 }
 
 impl Interrupted {
-    fn new(asked: &Asked, mode: Mode) -> Checked<Self> {
+    fn new(asked: &Asked, schema: &SchemaRef, mode: Mode) -> Checked<Self> {
         let place = asked.place()?;
         let capabilities = place.sink.capabilities()?;
-        let schema = shapes::usual(&capabilities)?;
         let mut old = Vec::new();
         if mode != Mode::Fail {
-            old = pieces(&schema, 1000, BEFORE)?;
-            place.write(&target("suite", &schema, Mode::Fail, BEFORE), &old)?;
+            old = pieces(schema, 1000, BEFORE)?;
+            place.write(&target("suite", schema, Mode::Fail, BEFORE), &old)?;
         }
-        let mut target = target("suite", &schema, mode, ROWS);
+        let mut target = target("suite", schema, mode, ROWS);
         RUN.clone_into(&mut target.spec.run);
         Ok(Self {
             before: place.state(&target)?,
             files: place.files(),
-            pieces: pieces(&schema, 0, ROWS)?,
+            pieces: pieces(schema, 0, ROWS)?,
             place,
             capabilities,
-            schema,
+            schema: schema.clone(),
             target,
             old,
         })
     }
 
     fn anew(&self, asked: &Asked) -> Checked<Self> {
-        Self::new(asked, self.target.spec.mode)
+        Self::new(asked, &self.schema, self.target.spec.mode)
     }
 
     /// Rows of the first so many pieces.
@@ -237,9 +238,12 @@ impl Interrupted {
         match self.place.state(&resumed)?.found {
             Some(found) => {
                 self.expect_written(found, cut)?;
-                // Where rows have places, those that were acknowledged last may come once more.
+                // Where rows have places, those that were written last may come once more.
                 if found == Found::Acknowledged {
                     first = cut.saturating_sub(1);
+                }
+                if let Some(resumed) = &mut resumed.spec.resumed {
+                    resumed.written = self.rows(first);
                 }
                 self.name_ids(&mut resumed, cut);
             }

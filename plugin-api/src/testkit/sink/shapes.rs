@@ -175,6 +175,18 @@ pub(super) fn usual(capabilities: &Capabilities) -> Checked<SchemaRef> {
     Ok(schema(usual_id(capabilities), vectors.first(), scalars)?)
 }
 
+/// The usual schema, and one with nothing but an id and a vector.
+pub(super) fn wide_and_narrow(capabilities: &Capabilities) -> Checked<Vec<SchemaRef>> {
+    let usual = usual(capabilities)?;
+    let vectors = held_vectors(capabilities);
+    let narrow = schema(usual_id(capabilities), vectors.first(), vec![])?;
+    let is_another = !vectors.is_empty() && narrow != usual;
+    Ok([usual]
+        .into_iter()
+        .chain(is_another.then_some(narrow))
+        .collect())
+}
+
 /// Every schema that is worth a target of its own: each vector, each id.
 pub(super) fn all(capabilities: &Capabilities) -> Checked<Vec<Shape>> {
     let mut shapes = vec![Shape {
