@@ -284,8 +284,7 @@ fn folders(world: &OldWorld) -> Vec<PathBuf> {
 fn files(world: &OldWorld, folder: &Path) -> Vec<String> {
     let name = text(folder.file_name().expect("a name"));
     let mut found = world.space.list(&format!("out/{name}"));
-    found.retain(|file| !file.starts_with("yamls/"));
-    found.sort();
+    found.retain(|file| !file.ends_with('/') && !file.starts_with("yamls/"));
     found
 }
 
