@@ -107,18 +107,11 @@ impl Kept {
         let control = Arc::clone(&session.control);
         let plan = Plan::make(&task, registry, &control, Run::TakenBack(earlier))?;
         engine::take_back(&plan).map_err(Failure::endpoint)?;
-        if plan.record.sink != earlier.run.sink {
-            let left = earlier
-                .run
-                .targets
-                .iter()
-                .filter(|target| target.is_begun());
-            for target in left {
-                let place = &target.location;
-                tracing::warn!(
-                    "{place}: what the earlier run left stays, because the task names another sink now."
-                );
-            }
+        for left in earlier.run.left_elsewhere(&plan.record) {
+            let place = &left.location;
+            tracing::warn!(
+                "{place}: what the earlier run left stays, because the task does not name it any more."
+            );
         }
         journal.clear().map_err(Failure::endpoint)?;
         self.earlier = None;

@@ -111,14 +111,20 @@ impl Mark {
     };
 }
 
-impl TargetRecord {
-    /// Whether something half-written of it may be there.
-    pub fn is_begun(&self) -> bool {
-        !matches!(self.stage, Stage::Planned | Stage::Finished(_))
-    }
-}
-
 impl RunRecord {
+    /// Targets that may be there half-written, in places where another plan has none.
+    pub fn left_elsewhere(&self, now: &Self) -> impl Iterator<Item = &TargetRecord> {
+        let is_begun =
+            |target: &TargetRecord| !matches!(target.stage, Stage::Planned | Stage::Finished(_));
+        let places: Vec<&str> = now
+            .targets
+            .iter()
+            .map(|new| new.location.as_str())
+            .collect();
+        let targets = self.targets.iter();
+        targets.filter(move |old| is_begun(old) && !places.contains(&old.location.as_str()))
+    }
+
     /// Whether there is something to go on with: a target that has or may have rows, while not
     /// all are finished.
     pub fn is_unfinished(&self) -> bool {

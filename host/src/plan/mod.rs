@@ -32,7 +32,7 @@ use crate::convert::Recipe;
 use crate::dump::Name;
 use crate::failure::{DONE, Failure};
 use crate::hash::Sums;
-use crate::journal::{self, RunRecord, Unfinished};
+use crate::journal::{self, RunRecord};
 use crate::program::Program;
 use crate::registry::{Entry, Registry};
 use crate::report::{DatasetView, PluginView, Refusal, RunReport, VERSION};
@@ -144,10 +144,8 @@ impl Plan {
             .targets
             .iter()
             .any(|target| target.start != Start::Anew);
-        // Somewhere else nothing of the run can be found.
-        let is_elsewhere = |earlier: &Unfinished| earlier.run.sink != plan.record.sink;
         if let Run::Resumed(earlier) = run
-            && (goes_on || is_elsewhere(earlier))
+            && (goes_on || earlier.run.left_elsewhere(&plan.record).next().is_some())
         {
             let changed = journal::refusal(&earlier.run, &plan.record);
             changed.into_iter().for_each(|error| refusals.task(error));
