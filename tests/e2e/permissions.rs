@@ -168,18 +168,8 @@ fn a_disk_that_fills_up_in_the_middle_ends_the_run_and_leaves_no_result() {
         r#"mkdir small
            mount -t tmpfs -o size=64m tmpfs small
            printf 'source: {plugin: random, rows: 100000, dim: 128, seed: 1}\nsink: {plugin: hdf5, path: small/a.h5, compression: "gzip:6"}\nmemory: 16MiB\n' >task.yaml
-           "$0" run task.yaml & pid=$!
-           # Once something is being written: stop, fill the disk, go on.
-           n=0
-           while [ "$(du -sk small | cut -f1)" -lt 200 ]; do
-             n=$((n + 1)); [ $n -lt 3000 ] || { echo "it writes nothing" >&2; exit 78; }
-             sleep 0.01
-           done
-           kill -STOP $pid
-           head -c 100m /dev/zero >small/filler 2>/dev/null || true
-           kill -CONT $pid
-           code=0; wait $pid || code=$?
-           rm small/filler
+           known() { [ "$(du -sk small | cut -f1)" -ge 200 ]; }
+           fill_under "$0" run task.yaml
            ls -A small >left
            exit $code"#,
     );
@@ -196,17 +186,8 @@ fn a_disk_that_others_fill_does_not_stop_an_uncompressed_target_whose_space_is_r
         r#"mkdir small
            mount -t tmpfs -o size=400m tmpfs small
            printf 'source: {plugin: random, rows: 600000, dim: 128, seed: 1}\nsink: {plugin: hdf5, path: small/a.h5}\nmemory: 16MiB\n' >task.yaml
-           "$0" run task.yaml & pid=$!
-           n=0
-           while [ "$(du -sk small | cut -f1)" -lt 304000 ]; do
-             n=$((n + 1)); [ $n -lt 3000 ] || { echo "it writes nothing" >&2; exit 78; }
-             sleep 0.001
-           done
-           kill -STOP $pid
-           head -c 500m /dev/zero >small/filler 2>/dev/null || true
-           kill -CONT $pid
-           code=0; wait $pid || code=$?
-           rm small/filler
+           known() { [ "$(du -sk small | cut -f1)" -ge 304000 ]; }
+           fill_under "$0" run task.yaml
            ls -A small >left
            exit $code"#,
     );

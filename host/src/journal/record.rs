@@ -112,17 +112,22 @@ impl Mark {
 }
 
 impl RunRecord {
-    /// Targets that may be there half-written, in places where another plan has none.
-    pub fn left_elsewhere(&self, now: &Self) -> impl Iterator<Item = &TargetRecord> {
+    /// Targets that may be there half-written.
+    pub fn begun(&self) -> impl Iterator<Item = &TargetRecord> {
         let is_begun =
-            |target: &TargetRecord| !matches!(target.stage, Stage::Planned | Stage::Finished(_));
+            |target: &&TargetRecord| !matches!(target.stage, Stage::Planned | Stage::Finished(_));
+        self.targets.iter().filter(is_begun)
+    }
+
+    /// Those of them in places where another plan has none.
+    pub fn left_elsewhere(&self, now: &Self) -> impl Iterator<Item = &TargetRecord> {
         let places: Vec<&str> = now
             .targets
             .iter()
             .map(|new| new.location.as_str())
             .collect();
-        let targets = self.targets.iter();
-        targets.filter(move |old| is_begun(old) && !places.contains(&old.location.as_str()))
+        self.begun()
+            .filter(move |old| !places.contains(&old.location.as_str()))
     }
 
     /// Whether there is something to go on with: a target that has or may have rows, while not

@@ -145,7 +145,7 @@ impl Plan {
             .iter()
             .any(|target| target.start != Start::Anew);
         if let Run::Resumed(earlier) = run
-            && (goes_on || earlier.run.left_elsewhere(&plan.record).next().is_some())
+            && (goes_on || earlier.run.begun().next().is_some())
         {
             let changed = journal::refusal(&earlier.run, &plan.record);
             changed.into_iter().for_each(|error| refusals.task(error));

@@ -4,28 +4,17 @@
 use super::*;
 use crate::support::in_mount_namespace;
 
-/// Runs `$0 COMMAND` until something stands in a small file system, fills that up, and keeps its
-/// exit code; then makes room and runs it again.
-const FILLED: &str = r#"
-fill_while() {
-    "$@" >first 2>&1 & pid=$!
-    n=0
-    until known; do
-        n=$((n + 1)); [ $n -lt 3000 ] || { echo "it writes nothing" >&2; exit 78; }
-        sleep 0.01
-    done
-    kill -STOP $pid
-    head -c 100m /dev/zero >small/filler 2>/dev/null || true
-    kill -CONT $pid
-    code=0; wait $pid || code=$?
+/// Runs a command whose disk fills up, keeps its exit code and what it said, and runs it again.
+const AGAIN: &str = r#"
+again() {
+    fill_under "$@" >first 2>&1
     echo $code >code
-    rm small/filler
     "$@"
 }
 "#;
 
 fn filled(space: &Space, script: &str) -> Outcome {
-    in_mount_namespace(space, &format!("{FILLED}{script}"))
+    in_mount_namespace(space, &format!("{AGAIN}{script}"))
 }
 
 /// The exit code of the run whose disk was full, and what it printed.
@@ -43,7 +32,7 @@ fn a_target_without_room_is_written_when_there_is_room_again() {
            mount -t tmpfs -o size=64m tmpfs small
            printf 'source: {plugin: random, rows: 100000, dim: 128, seed: 1}\nsink: {plugin: hdf5, path: small/a.h5, compression: "gzip:6"}\nmemory: 16MiB\n' >task.yaml
            known() { [ "$(du -sk small | cut -f1)" -ge 200 ]; }
-           fill_while "$0" run task.yaml
+           again "$0" run task.yaml
            "$0" verify task.yaml
            ls -A small >left"#,
     );
@@ -68,7 +57,7 @@ fn a_journal_without_room_stops_the_run_which_goes_on_when_there_is_room_again()
         r#"mkdir small
            mount -t tmpfs -o size=2m tmpfs small
            known() { "$0" status task.yaml --state small | grep -q 'writing  *[1-9]'; }
-           fill_while "$0" run task.yaml --state small"#,
+           again "$0" run task.yaml --state small"#,
     );
     outcome
         .exits(0)
@@ -88,7 +77,7 @@ fn a_dump_without_room_goes_on_when_there_is_room_again() {
         r#"mkdir small
            mount -t tmpfs -o size=64m tmpfs small
            known() { [ "$(du -sk small | cut -f1)" -ge 200 ]; }
-           fill_while "$0" dump 'random:100000?dim=128&seed=1' small/backup --compression gzip:6
+           again "$0" dump 'random:100000?dim=128&seed=1' small/backup --compression gzip:6
            "$0" restore small/backup hdf5:back.h5
            "$0" copy 'random:100000?dim=128&seed=1' hdf5:wanted.h5"#,
     );

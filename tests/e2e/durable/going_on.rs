@@ -61,6 +61,52 @@ fn a_second_run_at_once_is_refused() {
 }
 
 #[test]
+fn a_run_that_still_compares_is_running() {
+    let (space, server) = (space(), server());
+    for call in ["get_vector_ids", "get_vectors_by_id"] {
+        server.fail(format!("{call}=stall").parse().expect("a fault"));
+    }
+    let task = into_server(&space, &server, "");
+    let child = milvusdm(&space, &["run", &task, "--verify"]).start();
+    let said = || std::fs::read_to_string(space.path("errors")).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !said().contains("Comparing") {
+        assert!(Instant::now() < deadline, "{}", said());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    run(&space, &task, &[])
+        .exits(2)
+        .says(&["another process is running this task"]);
+    end(child, Signal::KILL);
+}
+
+#[test]
+fn what_a_changed_task_would_leave_behind_is_refused_and_a_restart_tells_of_it() {
+    let space = space();
+    stop(&space, &into_file(&space, ""), Signal::KILL);
+    let task = write(&space, "{plugin: hdf5, path: other.h5}", "");
+    run(&space, &task, &[]).exits(2).says(&["--restart"]);
+    assert!(!space.path("other.h5").exists());
+    let outcome = run(&space, &task, &["--restart"]).exits(0);
+    outcome.says(&["out.h5: what the earlier run left stays"]);
+    assert!(space.path("other.h5").exists());
+}
+
+#[test]
+fn another_option_of_the_same_target_leaves_nothing_behind() {
+    let space = space();
+    stop(&space, &into_file(&space, ""), Signal::KILL);
+    let sink = "{plugin: hdf5, path: out.h5, compression: lzf}";
+    let task = write(&space, sink, "");
+    run(&space, &task, &[]).exits(2).says(&["compression"]);
+    let outcome = run(&space, &task, &["--restart"]).exits(0);
+    assert!(!outcome.stderr.contains("stays"), "{outcome}");
+    let files = space.list("").into_iter();
+    let partial: Vec<String> = files.filter(|name| name.contains(".partial")).collect();
+    assert!(partial.is_empty(), "{partial:?}");
+}
+
+#[test]
 fn what_changed_is_named_and_a_restart_begins_anew() {
     let (space, server) = (space(), server());
     let task = into_server(&space, &server, "");

@@ -3,6 +3,24 @@
 
 use super::{Outcome, Space, is_root, milvusdm};
 
+/// For scripts: runs a command until `known` says that something stands in `small`, fills that
+/// file system up, lets the command go on, and makes room again; `code` is its exit code.
+const FILL: &str = r#"
+fill_under() {
+    "$@" & pid=$!
+    n=0
+    until known; do
+        n=$((n + 1)); [ $n -lt 6000 ] || { echo "it writes nothing" >&2; exit 78; }
+        sleep 0.005
+    done
+    kill -STOP $pid
+    head -c 1G /dev/zero >small/filler 2>/dev/null || true
+    kill -CONT $pid
+    code=0; wait $pid || code=$?
+    rm small/filler
+}
+"#;
+
 /// Runs `script` with mounts of its own; `$0` is milvusdm.
 #[track_caller]
 pub fn in_mount_namespace(space: &Space, script: &str) -> Outcome {
@@ -17,7 +35,7 @@ pub fn in_mount_namespace(space: &Space, script: &str) -> Outcome {
          tested; run the tests as root or allow user namespaces: {}",
         String::from_utf8_lossy(&probe.stderr)
     );
-    let script = format!("set -eu\n{script}");
+    let script = format!("set -eu\n{FILL}{script}");
     milvusdm(space, &[])
         .under(&["unshare", flags, "sh", "-c", &script])
         .run()

@@ -11,6 +11,7 @@ mod collections;
 pub mod insert;
 mod reads;
 mod reply;
+mod settled;
 
 use std::cell::Cell;
 use std::fmt;

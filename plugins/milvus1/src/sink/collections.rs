@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result};
 
-use super::delivery::{SETTLE, SETTLING};
 use super::resume::{self, Adopted};
 use super::wanted::Wanted;
 use crate::server::{CollectionInfo, DEFAULT_PARTITION, IndexInfo, Server};
@@ -44,7 +43,8 @@ impl Collection {
     pub(super) fn look(server: &Server, name: &str, targets: Vec<Wanted>) -> Result<Self> {
         let mut resumed = targets.iter().filter_map(|target| target.resumed.as_ref());
         let found = match resumed.any(|resumed| !resumed.is_finished) {
-            true => Self::settled(server, name)?,
+            // The process that was killed may have sent a request that is not yet done.
+            true => server.settled_collection(name)?,
             false => server.collection(name)?,
         };
         let found_index = found.as_ref().map(|_| server.index(name)).transpose()?;
@@ -59,34 +59,6 @@ impl Collection {
         let is_written = |target: &&Wanted| collection.is_written(target);
         collection.left = collection.targets.iter().filter(is_written).count();
         Ok(collection)
-    }
-
-    /// What there is of a collection that an earlier process wrote to, counted now and again a
-    /// little later: the server may still be at work on that process's last request.
-    fn settled(server: &Server, name: &str) -> Result<Option<CollectionInfo>> {
-        let count = || {
-            if server.has_collection(name)? {
-                // Rows that are not flushed are not counted.
-                server.flush(name)?;
-            }
-            server.collection(name)
-        };
-        let rows = |found: &Option<CollectionInfo>| {
-            let partitions = found.iter().flat_map(|found| &found.partitions);
-            partitions.map(|partition| partition.row_count).sum::<u64>()
-        };
-        let mut found = count()?;
-        for _ in 0..SETTLING {
-            if found.is_none() {
-                break;
-            }
-            server.pause(SETTLE);
-            let before = std::mem::replace(&mut found, count()?);
-            if rows(&before) == rows(&found) {
-                break;
-            }
-        }
-        Ok(found)
     }
 
     /// Whether all of it is dropped first: the default partition can't be dropped alone.

@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind, LogLevel, Result, Services};
 
@@ -13,10 +12,6 @@ use crate::server::{Refusal, Server};
 /// Rows that are refused one after the other without any being taken, until it is not the rows
 /// that are to blame.
 const HOPELESS: usize = 64;
-/// Pause between two counts that must agree before an insert is sent again.
-pub const SETTLE: Duration = Duration::from_secs(1);
-/// Counts that may differ from those before them.
-pub const SETTLING: usize = 10;
 
 /// The way to one target.
 #[derive(Debug)]
@@ -148,7 +143,7 @@ impl Delivery {
         let attempt = || {
             if is_unsure {
                 is_counting.set(true);
-                let stored = self.settled(server)?;
+                let stored = server.settled(|| self.count(server))?;
                 is_counting.set(false);
                 if stored == self.stored + count {
                     return Ok(Inserted::Ids(self.ids_of(services, rows, ranges)));
@@ -162,21 +157,6 @@ impl Delivery {
             server.insert(&self.to, rows, ranges)
         };
         server.retried_if("insert rows", attempt, |_| !is_counting.get())
-    }
-
-    /// Rows of this run that the server counts, now and again a little later: it may still be at
-    /// work on a request whose connection is gone.
-    fn settled(&self, server: &Server) -> Result<u64> {
-        let mut counted = self.count(server)?;
-        for _ in 0..SETTLING {
-            server.pause(SETTLE);
-            let again = self.count(server)?;
-            if again == counted {
-                break;
-            }
-            counted = again;
-        }
-        Ok(counted)
     }
 
     /// The ids of rows that were stored without an answer coming back.
