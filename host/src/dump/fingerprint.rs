@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use milvusdm_plugin_api::{Dataset, Split};
 use serde_json::json;
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use crate::convert::Recipe;
 
@@ -26,5 +26,5 @@ pub fn of(dataset: &Dataset, splits: &[Split], recipe: &Recipe) -> String {
         "indexes": descriptor.indexes,
         "properties": descriptor.properties,
     });
-    format!("{:032x}", xxh3_128(all.to_string().as_bytes()))
+    format!("{:032x}", XxHash3_128::oneshot(all.to_string().as_bytes()))
 }

@@ -9,6 +9,7 @@
 
 mod boundary;
 mod cut;
+mod hashed;
 mod job;
 mod log;
 mod pace;

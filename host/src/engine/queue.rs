@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 
-use crate::hash::Sums;
+use super::hashed::Hashed;
 
 /// A batch on its way to the sink.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ pub(super) struct Item {
     pub rejected: u64,
     /// The rows.
     pub batch: RecordBatch,
-    /// Hashes of its rows, where the reader made them.
-    pub sums: Option<Sums>,
+    /// Its rows' hashes, as far as the reader made them; `None` where rows are not hashed.
+    pub hashed: Option<Hashed>,
     /// Its bytes.
     pub bytes: u64,
     /// Gives the memory back when the item is dropped; `None` for all but the last piece of a
@@ -54,6 +54,10 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     lanes: BTreeMap<usize, Lane>,
+    /// Batches that nobody took yet, of all lanes.
+    queued: usize,
+    /// Writers that found nothing to take.
+    waiting: usize,
     /// Splits whose batches are all given out.
     finished: usize,
     is_closed: bool,
@@ -86,6 +90,7 @@ impl Queue {
                 .or_default()
                 .items
                 .push_back(item);
+            state.queued += 1;
             self.changed.notify_all();
         }
     }
@@ -110,10 +115,24 @@ impl Queue {
                 self.changed.notify_all();
                 return None;
             }
+            state.waiting += 1;
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+    }
+
+    /// Whether a writer waits for the next batch of a split.
+    pub(super) fn is_wanted(&self, split: usize) -> bool {
+        let state = self.lock();
+        match self.is_ordered {
+            true => {
+                let queued = state.lanes.get(&split).map_or(0, |lane| lane.items.len());
+                split == state.finished && state.waiting > queued
+            }
+            false => state.waiting > state.queued,
         }
     }
 
@@ -125,6 +144,11 @@ impl Queue {
         drop(state);
         self.changed.notify_all();
         drop(lanes);
+    }
+
+    /// Whether batches wait for those of the splits before them.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.is_ordered
     }
 
     /// Whether it was closed.
@@ -146,6 +170,7 @@ impl Queue {
             };
             let (split, lane) = found?;
             if let Some(item) = lane.items.pop_front() {
+                state.queued -= 1;
                 return Some(item);
             }
             if !lane.has_ended {

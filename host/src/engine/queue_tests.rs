@@ -23,7 +23,7 @@ fn item(split: usize, first_row: u64) -> Item {
         through: None,
         rejected: 0,
         batch,
-        sums: None,
+        hashed: None,
         bytes: 1,
         _held: None,
     }
@@ -103,4 +103,25 @@ fn a_share_is_never_passed_but_by_one_batch_alone() {
     assert!(share.take(8, || true).is_none());
     held.set(2);
     assert!(share.take(8, || true).is_some());
+}
+
+#[test]
+fn a_batch_is_wanted_while_a_writer_waits_for_its_split() {
+    let ordered = Queue::new(2, true);
+    let unordered = Queue::new(2, false);
+    for queue in [&ordered, &unordered] {
+        assert!(!queue.is_wanted(0));
+    }
+    std::thread::scope(|scope| {
+        for queue in [&ordered, &unordered] {
+            let taken = scope.spawn(|| queue.pop().is_some());
+            while !queue.is_wanted(0) {
+                std::thread::yield_now();
+            }
+            assert_eq!(queue.is_wanted(1), !queue.is_ordered());
+            queue.push(item(0, 0));
+            assert!(!queue.is_wanted(0));
+            assert!(taken.join().unwrap());
+        }
+    });
 }

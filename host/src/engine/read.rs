@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use milvusdm_plugin_api::{ReadRequest, Result};
 
 use super::cut;
+use super::hashed::Hashed;
 use super::job::Job;
 use super::queue::{Held, Item, Share};
 use super::split::{Piece, SplitReading};
@@ -147,9 +148,10 @@ impl SplitRead<'_> {
                 (false, true) => Some(first_row.saturating_add(skipped).saturating_add(rows)),
                 (false, false) => None,
             };
+            let is_wanted = || self.transfer.queue.is_wanted(self.position);
             let hasher = self.transfer.hasher.as_ref();
-            let hasher = hasher.filter(|_| !self.transfer.writers_hash);
-            let sums = hasher.map(|hasher| hasher.sums(&batch)).transpose()?;
+            let hashed = hasher.map(|hasher| Hashed::until(hasher, &batch, is_wanted));
+            let hashed = hashed.transpose()?;
             self.transfer.queue.push(Item {
                 split: self.position,
                 first_row,
@@ -158,7 +160,7 @@ impl SplitRead<'_> {
                 removed: removed.clone(),
                 through,
                 rejected,
-                sums,
+                hashed,
                 batch,
                 bytes,
                 _held: if is_last { held.take() } else { None },

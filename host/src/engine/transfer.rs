@@ -40,9 +40,6 @@ pub(super) struct Transfer<'a> {
     /// Hashes the rows as the sink gets them; `None` where their columns can't be hashed.
     pub(super) hasher: Option<Hasher>,
     writers: usize,
-    /// Whether writers hash the rows: readers do it while the rows are in their cache, but where
-    /// fewer splits are left than can be read at once, writers have the time.
-    pub(super) writers_hash: bool,
     next_job: AtomicUsize,
 }
 
@@ -71,18 +68,17 @@ impl<'a> Transfer<'a> {
         log: Option<Log<'a>>,
     ) -> Self {
         let jobs = jobs(target);
-        let is_left = |split: &usize| target.start.mark(*split).account.is_none();
-        let left = (0..jobs.len()).filter(is_left).count();
         let sink = &plan.capabilities;
         let is_addressed = sink.addressed_writes && target.request.spec.rows.is_some();
-        let has_order = sink.ordered_append && !is_addressed;
         let readers = plan.limits.readers as usize;
         let writers = match sink.parallel_writers {
-            _ if has_order => 1,
             None | Some(1) => 1,
+            // Rows keep the order in which they are written.
+            _ if sink.ordered_append && !is_addressed => 1,
             Some(0) => readers,
             Some(n) => readers.min(n as usize),
         };
+        let is_ordered = writers == 1 && !is_addressed;
         let hasher = plan
             .hashes_rows
             .then(|| Hasher::new(&target.request.schema));
@@ -96,7 +92,7 @@ impl<'a> Transfer<'a> {
             plan,
             target,
             control,
-            queue: Queue::new(jobs.len(), writers == 1),
+            queue: Queue::new(jobs.len(), is_ordered),
             tally: Tally::new(
                 jobs.iter().enumerate().map(|(position, job)| {
                     let mark = target.start.mark(position);
@@ -109,7 +105,6 @@ impl<'a> Transfer<'a> {
             is_addressed,
             log,
             pace,
-            writers_hash: writers > 1 && left < readers,
             writers,
             next_job: AtomicUsize::new(0),
         }
@@ -198,7 +193,8 @@ impl<'a> Transfer<'a> {
     fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
         let mut threads = Vec::new();
         let readers = self.jobs.len().min(self.plan.limits.readers as usize);
-        let bytes = self.plan.limits.share(self.writers);
+        let limits = &self.plan.limits;
+        let bytes = limits.share(self.writers, self.queue.is_ordered());
         for number in 0..readers {
             let share = Share::new(bytes);
             let work = move || read::read_splits(self, &share);

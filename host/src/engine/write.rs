@@ -39,16 +39,16 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
             removed,
             through,
             rejected,
-            sums,
+            hashed,
             batch,
             bytes,
             _held,
         } = item;
         let rows = batch.num_rows() as u64;
         transfer.pace.wait(transfer.control, rows, bytes)?;
-        let sums = match (sums, &transfer.hasher) {
-            (None, Some(hasher)) => Some(hasher.sums(&batch)?),
-            (sums, _) => sums,
+        let sums = match (hashed, &transfer.hasher) {
+            (Some(hashed), Some(hasher)) => Some(hashed.complete(hasher, &batch)?),
+            _ => None,
         };
         // Shares the buffers; needed where rows are rejected.
         let hashed = sums.as_ref().map(|_| batch.clone());

@@ -4,7 +4,7 @@
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use serde_json::{Map, Value};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use super::scalar;
 
@@ -87,5 +87,5 @@ pub(super) fn members(texts: &dyn Array, row: usize, column: &str) -> Vec<(Strin
 }
 
 fn digest(name: &str, feed: &[u8]) -> u128 {
-    xxh3_128_with_seed(feed, xxh3_64(name.as_bytes()))
+    XxHash3_128::oneshot_with_seed(XxHash3_64::oneshot(name.as_bytes()), feed)
 }

@@ -27,7 +27,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use shape::Shape;
 pub use sums::{Sums, digest_text};
@@ -147,7 +147,7 @@ impl Hasher {
         self.walk(batch, &mut sums, |row, id, (hash, without_id)| {
             each(RowHash {
                 row,
-                id: xxh3_128(id),
+                id: XxHash3_128::oneshot(id),
                 hash,
                 without_id,
             });
@@ -214,7 +214,7 @@ impl Cell {
         Self {
             position,
             name: name.to_owned(),
-            seed: xxh3_64(name.as_bytes()),
+            seed: XxHash3_64::oneshot(name.as_bytes()),
             shape,
         }
     }
@@ -311,7 +311,7 @@ impl Block {
             self.places.push([start, cells, feeds.len()]);
         }
         let hash = |feeds: &[u8], from: usize, to: usize| {
-            xxh3_128(feeds.get(from..to).unwrap_or_default())
+            XxHash3_128::oneshot(feeds.get(from..to).unwrap_or_default())
         };
         self.hashes.clear();
         for [start, _, end] in &self.places {
@@ -378,7 +378,7 @@ impl Cell {
         for row in 0..values.len() {
             feed.clear();
             let is_there = self.shape.write(values, row, &mut feed);
-            into.push(is_there.then(|| xxh3_128_with_seed(&feed, self.seed)));
+            into.push(is_there.then(|| XxHash3_128::oneshot_with_seed(self.seed, &feed)));
         }
     }
 }

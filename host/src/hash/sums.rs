@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 /// Most columns that are summed one by one. Only the members of a dynamic column can be more.
 const MAX_COLUMNS: usize = 4096;
@@ -49,7 +49,7 @@ impl Sums {
         if self.columns.len() <= MAX_COLUMNS {
             return;
         }
-        let hash = |name: &str| xxh3_64(name.as_bytes());
+        let hash = |name: &str| XxHash3_64::oneshot(name.as_bytes());
         let mut hashes: Vec<u64> = self.columns.keys().map(|name| hash(name)).collect();
         let (_, largest, _) = hashes.select_nth_unstable(MAX_COLUMNS - 1);
         let largest = *largest;

@@ -8,11 +8,13 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, UInt8T
 use arrow_array::{Array, ArrowPrimitiveType, FixedSizeBinaryArray, FixedSizeListArray};
 use milvusdm_plugin_api::model::{BitOrder, Elem, Kind, VectorType};
 use multiversion::multiversion;
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use twox_hash::XxHash3_128;
 
 /// The bits of every NaN, as single and as double.
 const NAN_SINGLE: u32 = 0x7FC0_0000;
 const NAN_DOUBLE: u64 = 0x7FF8_0000_0000_0000;
+/// The bits of infinity as a single.
+const INFINITY: i32 = 0x7F80_0000;
 /// Bytes before the elements of a dense vector of singles: letter, dimension, width.
 const PREFIX_BYTES: usize = 6;
 
@@ -65,7 +67,7 @@ impl Vector {
                     straighten(lane);
                 }
             }
-            into.push(Some(xxh3_128_with_seed(&feed, seed)));
+            into.push(Some(XxHash3_128::oneshot_with_seed(seed, &feed)));
         }
         true
     }
@@ -240,11 +242,12 @@ fn put_singles<T: Copy + Into<f32>>(values: &[T], out: &mut Vec<u8>) {
 /// In a form that compilers turn into vector instructions; those of AVX2 where there are such.
 #[multiversion(targets("x86_64+avx2"))]
 fn are_plain(vector: &[f32]) -> bool {
-    let odd = vector.iter().fold(0, |odd, x| {
+    let (least, most) = vector.iter().fold((0, 0), |(least, most), x| {
         let bits = x.to_bits().cast_signed();
-        odd | u32::from(bits == i32::MIN) | u32::from((bits & i32::MAX) > 0x7F80_0000)
+        (i32::min(least, bits), i32::max(most, bits & i32::MAX))
     });
-    odd == 0
+    // The negative zero is the least of all as a whole number; NaNs are beyond infinity.
+    least != i32::MIN && most <= INFINITY
 }
 
 /// Turns the singles that have several forms into the one that is fed.

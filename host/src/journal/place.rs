@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 /// What a journal is about: the same words find it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,10 @@ impl Subject {
                 .help("name a folder with `--state DIR`, or set HOME or MILVUSDM_PATH")
             })?,
         };
-        Ok(folder.join(format!("{:032x}.journal", xxh3_128(&self.key()))))
+        Ok(folder.join(format!(
+            "{:032x}.journal",
+            XxHash3_128::oneshot(&self.key())
+        )))
     }
 }
 

@@ -65,13 +65,13 @@ impl Limits {
         }
     }
 
-    /// Bytes that one reader has under way. One writer writes in an order, so that readers read
-    /// ahead with all that they may hold.
-    pub fn share(&self, writers: usize) -> u64 {
+    /// Bytes that one reader has under way. Where batches wait for their turn, readers read ahead
+    /// with all that they may hold.
+    pub fn share(&self, writers: usize, is_ordered: bool) -> u64 {
         let at_work = (writers as u64).saturating_add(BATCHES_AHEAD);
-        match writers {
-            1 => self.reader_bytes,
-            _ => self
+        match is_ordered {
+            true => self.reader_bytes,
+            false => self
                 .reader_bytes
                 .min(self.batch_bytes.saturating_mul(at_work)),
         }
@@ -165,9 +165,10 @@ mod tests {
             ..Capabilities::default()
         };
         let limits = Limits::new(256 << 20, Some(2), &sink);
-        assert_eq!(limits.share(1), limits.reader_bytes);
-        assert_eq!(limits.share(4), 6 << 20);
-        assert_eq!(limits.share(1000), limits.reader_bytes);
+        assert_eq!(limits.share(1, true), limits.reader_bytes);
+        assert_eq!(limits.share(1, false), 3 << 20);
+        assert_eq!(limits.share(4, false), 6 << 20);
+        assert_eq!(limits.share(1000, false), limits.reader_bytes);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Turns collection and partition names into file names and back.
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 /// Longest file name that is made, extension aside, in bytes.
 pub const MAX_NAME_BYTES: usize = 200;
@@ -29,7 +29,7 @@ pub fn escape(name: &str) -> String {
     }
     if escaped.len() > MAX_NAME_BYTES {
         // `~` stands in no escaped name, so a cut one is never taken for another's.
-        let hash = format!("~{:016x}", xxh3_64(name.as_bytes()));
+        let hash = format!("~{:016x}", XxHash3_64::oneshot(name.as_bytes()));
         escaped.truncate(MAX_NAME_BYTES - hash.len());
         escaped.push_str(&hash);
     }

@@ -250,7 +250,10 @@ fn prefix(target: &Path) -> String {
     let name = target.file_name().unwrap_or_default();
     match name.to_str() {
         Some(name) if name.len() <= MAX_NAME_BYTES => format!(".{name}."),
-        _ => format!(".~{:016x}.", xxhash_rust::xxh3::xxh3_64(name.as_bytes())),
+        _ => format!(
+            ".~{:016x}.",
+            twox_hash::XxHash3_64::oneshot(name.as_bytes())
+        ),
     }
 }
 

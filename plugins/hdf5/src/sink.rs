@@ -77,7 +77,8 @@ impl Sink for Hdf5Sink {
             ordered_append: true,
             addressed_writes: self.is_contiguous,
             transactional_publish: true,
-            parallel_writers: Some(if self.is_contiguous { 0 } else { 1 }),
+            // The file system lets one write to a file at a time; others would only wait.
+            parallel_writers: Some(1),
             count: CountCapability { exact: true },
             read_back: ReadBackCapability {
                 by_id: false,

@@ -263,7 +263,7 @@ impl Found {
         let (rows, bytes) = (sum(|f| f.rows), sum(|f| f.rows.saturating_mul(f.row_bytes)));
         let fingerprint = format!(
             "{:032x}",
-            xxhash_rust::xxh3::xxh3_128(fingerprints.join("\n").as_bytes())
+            twox_hash::XxHash3_128::oneshot(fingerprints.join("\n").as_bytes())
         );
         let descriptor = &mut self.dataset.descriptor;
         descriptor.rows = Some(RowCount {

@@ -43,7 +43,6 @@ fn assert_file(path: &Path, wanted: &RecordBatch) {
 fn what_the_options_allow_is_said() {
     let capabilities = sink(json!({ "path": "a" })).capabilities().unwrap();
     assert!(capabilities.addressed_writes);
-    assert_eq!(capabilities.parallel_writers, Some(0));
     assert!(capabilities.transactional_publish && capabilities.partitions.supported);
     for options in [
         json!({"path": "a", "compression": "lzf"}),
@@ -51,7 +50,6 @@ fn what_the_options_allow_is_said() {
     ] {
         let capabilities = sink(options).capabilities().unwrap();
         assert!(!capabilities.addressed_writes);
-        assert_eq!(capabilities.parallel_writers, Some(1));
     }
 }
 

@@ -122,7 +122,7 @@ impl IndexFile {
             "size={} mtime={} ends={:016x}",
             self.stamp.size(),
             self.stamp.modified(),
-            xxhash_rust::xxh3::xxh3_64(&ends)
+            twox_hash::XxHash3_64::oneshot(&ends)
         ))
     }
 }
