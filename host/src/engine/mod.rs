@@ -4,6 +4,7 @@
 //! ```text
 //! reader threads ── convert, cut ──► queue ──► writer threads ──► ledger
 //! ```
+//! Reading begins while the sink makes the target ready.
 //! Reading and writing count separately; only a target whose ledger balances is finished, and
 //! one that is stopped or fails is taken back.
 
@@ -13,6 +14,7 @@ mod hashed;
 mod job;
 mod log;
 mod pace;
+mod prepare;
 mod queue;
 mod read;
 mod split;

@@ -2,8 +2,8 @@
 //! One target: prepare, move, check the account, finish or take back.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -15,7 +15,7 @@ use super::log::Log;
 use super::pace::Pace;
 use super::queue::{Queue, Share};
 use super::tally::{Counts, Tally};
-use super::{boundary, read, unbalanced, write};
+use super::{read, unbalanced, write};
 use crate::calls::Writer;
 use crate::control::Control;
 use crate::hash::{Hasher, Sums};
@@ -134,18 +134,15 @@ impl<'a> Transfer<'a> {
     pub(super) fn run(self) -> Outcome {
         let name = self.target.name();
         tracing::info!(into = %name, splits = self.jobs.len(), "Writing {}.", self.target.state.location);
-        let writer = match self.prepare() {
-            Ok(writer) => writer,
-            Err(error) => {
-                self.tally.failed(error);
-                let status = match self.target.start {
-                    Start::Behind(_) => Status::Kept,
-                    _ => Status::Aborted,
-                };
-                return self.outcome(None, status);
-            }
+        let prepared = OnceLock::new();
+        std::thread::scope(|scope| self.move_rows(scope, &prepared));
+        let Some(writer) = prepared.into_inner() else {
+            let status = match self.target.start {
+                Start::Behind(_) => Status::Kept,
+                _ => Status::Aborted,
+            };
+            return self.outcome(None, status);
         };
-        std::thread::scope(|scope| self.move_rows(scope, &writer));
         let finished = match self.closing_error() {
             Some(error) => {
                 self.tally.failed(error);
@@ -166,43 +163,38 @@ impl<'a> Transfer<'a> {
         self.outcome(Some(ack), Status::Done)
     }
 
-    /// Has the sink make the target ready for rows.
-    fn prepare(&self) -> Result<Writer> {
-        let mut request = self.target.request.clone();
-        let Some(log) = &self.log else {
-            return self.plan.sink.prepare(&request);
-        };
-        let was_prepared = request.spec.resumed.as_ref().map(|run| run.is_prepared);
-        if was_prepared.is_some() {
-            // Where rows have places, nobody else's can be taken for the run's own.
-            if !self.is_addressed {
-                boundary::name_ids(self.plan, self.target, &self.jobs, &mut request)?;
-            }
-        } else {
-            // Before anything is made: what a killed process made is looked for.
-            log.stage(&Stage::Preparing)?;
-        }
-        match self.plan.sink.prepare(&request) {
-            Ok(writer) if was_prepared == Some(true) => Ok(writer),
-            Ok(writer) => log.stage(&Stage::Prepared).map(|()| writer),
-            Err(error) if was_prepared.is_some() => Err(error),
-            Err(error) => log.stage(&Stage::Planned).and(Err(error)),
-        }
-    }
-
-    fn move_rows<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, writer: &'scope Writer) {
+    /// Reads while the sink makes the target ready, and writes as soon as it is.
+    fn move_rows<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        prepared: &'scope OnceLock<Writer>,
+    ) {
+        let mut request = None;
+        // Reads itself, with the memory that is the readers' later.
+        self.guard(|| {
+            request = Some(self.request()?);
+            Ok(())
+        });
+        let Some(request) = request else { return };
         let mut threads = Vec::new();
-        let readers = self.jobs.len().min(self.plan.limits.readers as usize);
         let limits = &self.plan.limits;
+        let readers = self.jobs.len().min(limits.readers as usize);
         let bytes = limits.share(self.writers, self.queue.is_ordered());
         for number in 0..readers {
             let share = Share::new(bytes);
             let work = move || read::read_splits(self, &share);
             threads.push(self.spawn(scope, format!("reader-{number}"), work));
         }
-        for number in 0..self.writers {
-            let work = move || write::write_batches(self, writer);
-            threads.push(self.spawn(scope, format!("writer-{number}"), work));
+        self.guard(|| {
+            let writer = self.prepare(&request)?;
+            prepared.get_or_init(|| writer);
+            Ok(())
+        });
+        if let Some(writer) = prepared.get() {
+            for number in 0..self.writers {
+                let work = move || write::write_batches(self, writer);
+                threads.push(self.spawn(scope, format!("writer-{number}"), work));
+            }
         }
         for thread in threads.into_iter().flatten() {
             if thread.join().is_err() {
@@ -221,27 +213,29 @@ impl<'a> Transfer<'a> {
         name: String,
         work: impl FnOnce() -> Result<()> + Send + 'scope,
     ) -> Option<ScopedJoinHandle<'scope, ()>> {
-        let guarded = move || {
-            // A panic must not leave the others waiting for batches that never come.
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            match outcome {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => self.stop(error),
-                Err(_) => self.stop(Error::new(
-                    ErrorKind::Internal,
-                    "a thread of the engine panicked",
-                )),
-            }
-        };
         match std::thread::Builder::new()
             .name(name)
-            .spawn_scoped(scope, guarded)
+            .spawn_scoped(scope, move || self.guard(work))
         {
             Ok(thread) => Some(thread),
             Err(cause) => {
                 self.stop(Error::io("start a thread", &cause));
                 None
             }
+        }
+    }
+
+    /// Does some work, whose failure stops all other.
+    fn guard(&self, work: impl FnOnce() -> Result<()>) {
+        // A panic must not leave the others waiting for batches that never come.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.stop(error),
+            Err(_) => self.stop(Error::new(
+                ErrorKind::Internal,
+                "a thread of the engine panicked",
+            )),
         }
     }
 
