@@ -52,11 +52,11 @@ def cost(bench, checked, source, warm):
         # Whoever comes second finds caches as the first left them: they take turns.
         for way in sorted(ways, reverse=turn % 2 == 1):
             remove(out)
+            settle(bench)
             for file in warm:
                 with open(file, "rb") as content:
                     while content.read(8 << 20):
                         pass
-            settle(bench)
             command = [args.binary, "copy", source, f"hdf5:{out}", "--quiet", *ways[way]]
             finished[way].append(checked(command))
     ratios = [kept.seconds / bare.seconds for kept, bare in zip(finished["kept"], finished["bare"])]

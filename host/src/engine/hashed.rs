@@ -7,11 +7,11 @@ use milvusdm_plugin_api::Result;
 
 use crate::hash::{Hasher, Sums};
 
-/// Rows that are hashed between two looks at whether a writer waits.
-const STRIDE: usize = 1024;
+/// Bytes of rows that are hashed between two looks at whether a writer waits.
+const STRIDE_BYTES: u64 = 256 << 10;
 
 /// The hashes of a batch's last rows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Hashed {
     sums: Sums,
     /// Rows before them.
@@ -20,21 +20,23 @@ pub(super) struct Hashed {
 
 impl Hashed {
     /// Hashes rows until none is left, or somebody waits for the batch; from the end on, because
-    /// those that were read last are still in the processor's cache.
+    /// those that were read last are still in the processor's cache. `bytes` is the batch's size.
     ///
     /// # Errors
     /// `Internal` if the batch is not of the hasher's schema.
     pub(super) fn until(
         hasher: &Hasher,
-        batch: &RecordBatch,
+        (batch, bytes): (&RecordBatch, u64),
         is_wanted: impl Fn() -> bool,
     ) -> Result<Self> {
         let mut hashed = Self {
             sums: Sums::default(),
             left: batch.num_rows(),
         };
+        let row_bytes = (bytes / (batch.num_rows() as u64).max(1)).max(1);
+        let stride = (STRIDE_BYTES / row_bytes).max(1) as usize;
         while hashed.left > 0 && !is_wanted() {
-            hashed.add(hasher, batch, STRIDE)?;
+            hashed.add(hasher, batch, stride)?;
         }
         Ok(hashed)
     }
@@ -75,12 +77,14 @@ mod tests {
         let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(numbers)]).unwrap();
         let hasher = Hasher::new(&schema).unwrap();
         let whole = hasher.sums(&batch).unwrap();
+        // As large as if a thousand rows were hashed between two looks.
+        let bytes = STRIDE_BYTES * 5;
         // The writer waits at once, after a few looks, or never.
         for looks in [0, 1, 3, 100] {
             let left = Cell::new(looks);
             let is_wanted = || left.replace(left.get().max(1) - 1) == 0;
-            let hashed = Hashed::until(&hasher, &batch, is_wanted).unwrap();
-            assert_eq!(hashed.left, 5000usize.saturating_sub(looks * STRIDE));
+            let hashed = Hashed::until(&hasher, (&batch, bytes), is_wanted).unwrap();
+            assert_eq!(hashed.left, 5000usize.saturating_sub(looks * 1000));
             assert_eq!(hashed.complete(&hasher, &batch).unwrap(), whole);
         }
     }

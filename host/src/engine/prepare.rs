@@ -37,7 +37,11 @@ impl Transfer<'_> {
         }
         match self.plan.sink.prepare(request) {
             Ok(writer) if was_prepared == Some(true) => Ok(writer),
-            Ok(writer) => log.stage(&Stage::Prepared).map(|()| writer),
+            Ok(writer) => match log.stage(&Stage::Prepared) {
+                Ok(()) => Ok(writer),
+                // Nothing is in it yet; left there, it would be in the way.
+                Err(error) => writer.abort().and(Err(error)),
+            },
             Err(error) if was_prepared.is_some() => Err(error),
             Err(error) => log.stage(&Stage::Planned).and(Err(error)),
         }

@@ -150,7 +150,7 @@ impl SplitRead<'_> {
             };
             let is_wanted = || self.transfer.queue.is_wanted(self.position);
             let hasher = self.transfer.hasher.as_ref();
-            let hashed = hasher.map(|hasher| Hashed::until(hasher, &batch, is_wanted));
+            let hashed = hasher.map(|hasher| Hashed::until(hasher, (&batch, bytes), is_wanted));
             let hashed = hashed.transpose()?;
             self.transfer.queue.push(Item {
                 split: self.position,

@@ -69,7 +69,7 @@ impl<'a> Transfer<'a> {
     ) -> Self {
         let jobs = jobs(target);
         let sink = &plan.capabilities;
-        let is_addressed = sink.addressed_writes && target.request.spec.rows.is_some();
+        let is_addressed = target.has_places(sink);
         let readers = plan.limits.readers as usize;
         let writers = match sink.parallel_writers {
             None | Some(1) => 1,
@@ -93,13 +93,7 @@ impl<'a> Transfer<'a> {
             target,
             control,
             queue: Queue::new(jobs.len(), is_ordered),
-            tally: Tally::new(
-                jobs.iter().enumerate().map(|(position, job)| {
-                    let mark = target.start.mark(position);
-                    (job.split.found, mark)
-                }),
-                hasher.is_some(),
-            ),
+            tally: tally(&jobs, target, hasher.is_some()),
             hasher,
             jobs,
             is_addressed,
@@ -137,11 +131,15 @@ impl<'a> Transfer<'a> {
         let prepared = OnceLock::new();
         std::thread::scope(|scope| self.move_rows(scope, &prepared));
         let Some(writer) = prepared.into_inner() else {
+            // What was read meanwhile does not count.
+            let tally = tally(&self.jobs, self.target, self.hasher.is_some());
+            let error = self.tally.with(|counts| counts.error.clone());
+            error.into_iter().for_each(|error| tally.failed(error));
             let status = match self.target.start {
                 Start::Behind(_) => Status::Kept,
                 _ => Status::Aborted,
             };
-            return self.outcome(None, status);
+            return Self { tally, ..self }.outcome(None, status);
         };
         let finished = match self.closing_error() {
             Some(error) => {
@@ -186,8 +184,11 @@ impl<'a> Transfer<'a> {
             threads.push(self.spawn(scope, format!("reader-{number}"), work));
         }
         self.guard(|| {
-            let writer = self.prepare(&request)?;
-            prepared.get_or_init(|| writer);
+            // A reader may have failed already: then nothing has to be made, or dropped.
+            if !self.queue.is_closed() {
+                let writer = self.prepare(&request)?;
+                prepared.get_or_init(|| writer);
+            }
             Ok(())
         });
         if let Some(writer) = prepared.get() {
@@ -195,6 +196,8 @@ impl<'a> Transfer<'a> {
                 let work = move || write::write_batches(self, writer);
                 threads.push(self.spawn(scope, format!("writer-{number}"), work));
             }
+        } else {
+            tracing::info!("It can't be made ready; waiting for what is being read.");
         }
         for thread in threads.into_iter().flatten() {
             if thread.join().is_err() {
@@ -378,4 +381,11 @@ impl<'a> Transfer<'a> {
             error,
         }
     }
+}
+
+/// The counts before any row is moved by this process.
+fn tally(jobs: &[Job<'_>], target: &PlannedTarget, is_hashed: bool) -> Tally {
+    let splits = jobs.iter().enumerate();
+    let splits = splits.map(|(position, job)| (job.split.found, target.start.mark(position)));
+    Tally::new(splits, is_hashed)
 }

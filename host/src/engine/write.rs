@@ -11,7 +11,7 @@ use crate::calls::Writer;
 
 /// Writes batches until there are no more.
 pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<()> {
-    // Of use where this is the only writer, so that rows come in order.
+    // Of use where rows have no places: then this is the only writer, and they come in order.
     let mut rows_before = transfer.target.start.written();
     while let Some(item) = transfer.queue.pop() {
         transfer.control.check()?;

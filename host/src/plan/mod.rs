@@ -127,7 +127,8 @@ impl Plan {
             target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,
         );
         if let Some(earlier) = run.earlier() {
-            resume::settle(&mut plan.targets, earlier, task, &mut refusals);
+            let sink = &plan.capabilities;
+            resume::settle(&mut plan.targets, earlier, sink, task, &mut refusals);
         }
         let ends = [
             task.source.shown(Side::Source, &source_entry.info),

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_schema::Field;
+use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::{Error, ErrorKind, FinishAck, Found, Mode, Resumed};
 use serde_json::{Value, json};
 
@@ -125,6 +126,7 @@ pub(super) fn announce(targets: &mut [PlannedTarget], run: &RunRecord) {
 pub(super) fn settle(
     targets: &mut [PlannedTarget],
     earlier: &Unfinished,
+    sink: &Capabilities,
     task: &Task,
     refusals: &mut Refusals,
 ) {
@@ -145,7 +147,8 @@ pub(super) fn settle(
         };
         target.state.rows = record.rows_before;
         target.action = Action::Resume;
-        match marks(record, found, earlier.is_same_boot) {
+        let has_places = target.has_places(sink);
+        match marks(record, found, has_places, earlier.is_same_boot) {
             Ok(marks) => {
                 target.start = match found {
                     Found::Complete(rows) => Start::Finished(marks, complete(target, rows)),
@@ -173,8 +176,19 @@ fn complete(target: &PlannedTarget, rows: u64) -> FinishAck {
     }
 }
 
-fn marks(record: &TargetRecord, found: Found, is_same_boot: bool) -> Result<Vec<Mark>, Error> {
+fn marks(
+    record: &TargetRecord,
+    found: Found,
+    has_places: bool,
+    is_same_boot: bool,
+) -> Result<Vec<Mark>, Error> {
     match found {
+        // They may have been written in any order, so that a count does not tell which are there.
+        Found::Rows(_) if has_places => Err(Error::new(
+            ErrorKind::Plugin,
+            "the sink counts rows that it lets be written at their places, in any order",
+        )
+        .help("begin anew with `--restart`, and tell whoever maintains the plugin")),
         Found::Acknowledged => Ok(record
             .splits
             .iter()

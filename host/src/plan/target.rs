@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Targets: which datasets go into each, whether they fit together, and what is there already.
 
+use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::{
     Dataset, Error, ErrorKind, Mode, Result, Split, TargetPart, TargetRequest, TargetSpec,
     TargetState,
@@ -77,6 +78,11 @@ pub struct PlannedTarget {
 }
 
 impl PlannedTarget {
+    /// Whether each row has its place in the target, so that rows can be written in any order.
+    pub(crate) fn has_places(&self, sink: &Capabilities) -> bool {
+        sink.addressed_writes && self.request.spec.rows.is_some()
+    }
+
     fn new(name: &TargetName, parts: Vec<Part>, mode: Mode, run: &str) -> Option<Self> {
         let first = parts.first()?;
         let live = parts

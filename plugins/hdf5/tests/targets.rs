@@ -43,6 +43,7 @@ fn assert_file(path: &Path, wanted: &RecordBatch) {
 fn what_the_options_allow_is_said() {
     let capabilities = sink(json!({ "path": "a" })).capabilities().unwrap();
     assert!(capabilities.addressed_writes);
+    assert_eq!(capabilities.parallel_writers, Some(1));
     assert!(capabilities.transactional_publish && capabilities.partitions.supported);
     for options in [
         json!({"path": "a", "compression": "lzf"}),

@@ -6,14 +6,18 @@ use super::{Outcome, Space, is_root, milvusdm};
 /// For scripts: runs a command until `known` says that something stands in `small`, fills that
 /// file system up, lets the command go on, and makes room again; `code` is its exit code.
 const FILL: &str = r#"
+exec 3>&2
 fill_under() {
     "$@" & pid=$!
     n=0
     until known; do
-        n=$((n + 1)); [ $n -lt 6000 ] || { echo "it writes nothing" >&2; exit 78; }
+        n=$((n + 1)); [ $n -lt 6000 ] || { echo "it writes nothing" >&3; exit 78; }
         sleep 0.005
     done
     kill -STOP $pid
+    until grep -q '^State:.T' /proc/$pid/status; do
+        ! grep -q '^State:.Z' /proc/$pid/status || { echo "it was faster" >&3; exit 78; }
+    done
     head -c 1G /dev/zero >small/filler 2>/dev/null || true
     kill -CONT $pid
     code=0; wait $pid || code=$?

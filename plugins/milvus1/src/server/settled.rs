@@ -14,11 +14,12 @@ const SETTLE: Duration = Duration::from_secs(1);
 const SETTLING: usize = 10;
 
 impl Server {
-    /// Counts again and again, until twice in a row the same comes out.
+    /// Counts again and again, until twice in a row the same comes out; after ten seconds, what came
+    /// out last: a row that is stored later still is found when the target is finished.
     ///
     /// # Errors
     /// Those of counting.
-    pub fn settled<T: PartialEq>(&self, count: impl Fn() -> Result<T>) -> Result<T> {
+    pub fn settled(&self, count: impl Fn() -> Result<u64>) -> Result<u64> {
         let mut counted = count()?;
         for _ in 0..SETTLING {
             self.pause(SETTLE);
