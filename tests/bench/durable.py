@@ -2,9 +2,10 @@
 """The rows of the benchmark that are about runs that can go on; see bench.py.
 
 What journal and hashes cost goes against the same run without them, in turn. A run that goes on after
-it was killed at 90 % goes against a whole one.
+it was killed at 90 % goes against a whole one. What it takes to verify goes against `cat` of both sides.
 """
 import glob
+import json
 import os
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ import milvus1
 
 COST_TARGET = 1.05
 RESUME_TARGET = 0.15
+VERIFY_TARGET = 1.3
 KILLED_AT = 0.9
 # Seconds of the run that is killed: slow enough to be killed where it is meant to be.
 SLOW_SECONDS = 2
@@ -38,7 +40,7 @@ def settle(bench):
     """
     path, block = f"{bench.args.dir}/memory", bytes(8 << 20)
     with open(path, "wb") as file:
-        for _ in range(bench.args.rows * (bench.args.dim * 4 + 8) // len(block) + 8):
+        for _ in range(bench.args.rows * (bench.args.dim * 4 + 8) // len(block) + 1):
             file.write(block)
     os.unlink(path)
     os.sync()
@@ -104,8 +106,28 @@ def resume(bench, checked, source):
     bench.add_pairs("going on after a kill at 90 %", ours, theirs, ratios, RESUME_TARGET)
 
 
+def verify(bench, checked, path, files):
+    args, out, state = bench.args, f"{bench.args.dir}/out.h5", f"{bench.args.dir}/state"
+    task = f"{args.dir}/task.json"
+    with open(task, "w") as file:
+        json.dump({"source": {"plugin": "milvus1", "path": path},
+                   "sink": {"plugin": "hdf5", "path": out}}, file)
+    remove(out)
+    checked([args.binary, "run", task, "--quiet", "--state", state])
+    ours, theirs = [], []
+    for _ in range(max(args.pairs, PAIRS)):
+        theirs.append(checked(["cat", *files, out]))
+        ours.append(checked([args.binary, "verify", task, "--state", state], quiet=True))
+    remove(out)
+    os.unlink(task)
+    shutil.rmtree(state, ignore_errors=True)
+    ratios = [own.seconds / cat.seconds for own, cat in zip(ours, theirs)]
+    bench.add_pairs("verify, against cat of both", ours, theirs, ratios, VERIFY_TARGET)
+
+
 def durable(bench, checked, python):
     path, files = milvus1.make_directory(bench, python, "whole", 0.0)
     os.unlink(f"{path}.bytes")
     cost(bench, checked, f"milvus1:{path}", files)
     resume(bench, checked, f"milvus1:{path}")
+    verify(bench, checked, path, files)

@@ -142,7 +142,7 @@ fn the_benchmark_measures_and_verifies_every_route() {
     let results: serde_json::Value = serde_json::from_slice(&results).expect("results in JSON");
     assert_eq!(
         results["results"].as_array().map(Vec::len),
-        Some(16),
+        Some(17),
         "{printed}"
     );
 }
