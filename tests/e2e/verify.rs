@@ -307,11 +307,7 @@ fn a_signal_stops_a_comparison_that_waits_for_its_server() {
     let task = text(space.path("task.yaml"));
     let mut child = milvusdm(&space, &["verify", &task]).start();
     let said = || std::fs::read_to_string(space.path("errors")).expect("what it said");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !said().contains("Comparing") {
-        assert!(Instant::now() < deadline, "{}", said());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    space.wait_until_said("Comparing");
     kill_process(Pid::from_child(&child), Signal::INT).expect("a signal of ours");
     let asked = Instant::now();
     let code = child.wait().expect("a child of ours").code();

@@ -39,8 +39,13 @@ impl Transfer<'_> {
             Ok(writer) if was_prepared == Some(true) => Ok(writer),
             Ok(writer) => match log.stage(&Stage::Prepared) {
                 Ok(()) => Ok(writer),
-                // Nothing is in it yet; left there, it would be in the way.
-                Err(error) => writer.abort().and(Err(error)),
+                Err(error) => {
+                    // Nothing is in it yet; left there, it would be in the way.
+                    if let Err(left) = writer.abort() {
+                        tracing::warn!(into = %self.target.name(), "Taking back the empty target failed: {left}.");
+                    }
+                    Err(error)
+                }
             },
             Err(error) if was_prepared.is_some() => Err(error),
             Err(error) => log.stage(&Stage::Planned).and(Err(error)),

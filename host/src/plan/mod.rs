@@ -145,6 +145,7 @@ impl Plan {
             .targets
             .iter()
             .any(|target| target.start != Start::Anew);
+        // What can't be gone on with as the task is now would be thrown away without a word.
         if let Run::Resumed(earlier) = run
             && (goes_on || earlier.run.begun().next().is_some())
         {

@@ -184,9 +184,11 @@ fn marks(
 ) -> Result<Vec<Mark>, Error> {
     match found {
         // They may have been written in any order, so that a count does not tell which are there.
-        Found::Rows(_) if has_places => Err(Error::new(
+        Found::Rows(rows) if has_places => Err(Error::new(
             ErrorKind::Plugin,
-            "the sink counts rows that it lets be written at their places, in any order",
+            format!(
+                "the sink says that {rows} rows are there; which ones can't be told, because it takes rows in any order"
+            ),
         )
         .help("begin anew with `--restart`, and tell whoever maintains the plugin")),
         Found::Acknowledged => Ok(record

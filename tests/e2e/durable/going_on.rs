@@ -68,12 +68,7 @@ fn a_run_that_still_compares_is_running() {
     }
     let task = into_server(&space, &server, "");
     let child = milvusdm(&space, &["run", &task, "--verify"]).start();
-    let said = || std::fs::read_to_string(space.path("errors")).unwrap_or_default();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !said().contains("Comparing") {
-        assert!(Instant::now() < deadline, "{}", said());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    space.wait_until_said("Comparing");
     run(&space, &task, &[])
         .exits(2)
         .says(&["another process is running this task"]);

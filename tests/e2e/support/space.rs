@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -84,6 +85,17 @@ impl Space {
     pub fn folder(&self, name: &str) -> PathBuf {
         std::fs::create_dir_all(self.path(name)).expect("a folder of ours");
         self.path(name)
+    }
+
+    /// Waits until a command that was started here has said something on standard error.
+    #[track_caller]
+    pub fn wait_until_said(&self, text: &str) {
+        let said = || std::fs::read_to_string(self.path("errors")).unwrap_or_default();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !said().contains(text) {
+            assert!(Instant::now() < deadline, "no `{text}`: {}", said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Every file below `name`, relative to it and sorted; folders and temporary files too.
