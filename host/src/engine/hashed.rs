@@ -29,16 +29,17 @@ impl Hashed {
         (batch, bytes): (&RecordBatch, u64),
         is_wanted: impl Fn() -> bool,
     ) -> Result<Self> {
-        let mut hashed = Self {
-            sums: Sums::default(),
-            left: batch.num_rows(),
-        };
-        let row_bytes = (bytes / (batch.num_rows() as u64).max(1)).max(1);
+        let mut left = batch.num_rows();
+        let row_bytes = (bytes / (left as u64).max(1)).max(1);
         let stride = (STRIDE_BYTES / row_bytes).max(1) as usize;
-        while hashed.left > 0 && !is_wanted() {
-            hashed.add(hasher, batch, stride)?;
+        let mut summing = hasher.begin(batch)?;
+        while left > 0 && !is_wanted() {
+            let first = left.saturating_sub(stride);
+            summing.add(first..left);
+            left = first;
         }
-        Ok(hashed)
+        let sums = summing.sums();
+        Ok(Self { sums, left })
     }
 
     /// The hashes of all rows of the same batch.
@@ -46,17 +47,12 @@ impl Hashed {
     /// # Errors
     /// As [`until`](Self::until).
     pub(super) fn complete(mut self, hasher: &Hasher, batch: &RecordBatch) -> Result<Sums> {
-        self.add(hasher, batch, usize::MAX)?;
-        Ok(self.sums)
-    }
-
-    fn add(&mut self, hasher: &Hasher, batch: &RecordBatch, most: usize) -> Result<()> {
-        let rows = self.left.min(most);
-        if rows > 0 {
-            self.left -= rows;
-            self.sums += hasher.sums(&batch.slice(self.left, rows))?;
+        if self.left > 0 {
+            let mut summing = hasher.begin(batch)?;
+            summing.add(0..self.left);
+            self.sums += summing.sums();
         }
-        Ok(())
+        Ok(self.sums)
     }
 }
 

@@ -12,6 +12,7 @@
 //! vector a row have no name for it or one of their own, so that it differs between a source and
 //! its target although nothing was lost.
 
+mod block;
 mod decimal;
 mod json;
 mod scalar;
@@ -19,16 +20,16 @@ mod shape;
 mod sums;
 mod vector;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use twox_hash::{XxHash3_64, XxHash3_128};
 
+use block::Block;
 use shape::Shape;
 pub use sums::{Sums, digest_text};
 
@@ -56,6 +57,8 @@ struct Cell {
     position: usize,
     name: String,
     seed: u64,
+    /// What long feeds are hashed with besides: it follows from the seed, which takes a while.
+    secret: Box<[u8]>,
     shape: Shape,
 }
 
@@ -133,9 +136,9 @@ impl Hasher {
     /// # Errors
     /// `Internal` if the batch is not of the schema.
     pub fn sums(&self, batch: &RecordBatch) -> Result<Sums> {
-        let mut sums = Sums::default();
-        self.walk(batch, &mut sums, |_, _, _| {})?;
-        Ok(sums)
+        let mut summing = self.begin(batch)?;
+        summing.add(0..batch.num_rows());
+        Ok(summing.sums())
     }
 
     /// The sums over a batch, and every row's own hashes on the way.
@@ -143,42 +146,36 @@ impl Hasher {
     /// # Errors
     /// `Internal` if the batch is not of the schema.
     pub fn rows(&self, batch: &RecordBatch, mut each: impl FnMut(RowHash)) -> Result<Sums> {
-        let mut sums = Sums::default();
-        self.walk(batch, &mut sums, |row, id, (hash, without_id)| {
-            each(RowHash {
-                row,
-                id: XxHash3_128::oneshot(id),
-                hash,
-                without_id,
-            });
-        })?;
-        Ok(sums)
+        let mut summing = self.begin(batch)?;
+        for rows in blocks(0..batch.num_rows()) {
+            summing
+                .block
+                .fill(self, &batch.slice(rows.start, rows.len()));
+            let ids = summing.block.id_digests();
+            for ((row, id), (hash, without_id)) in rows.zip(ids).zip(summing.sum()) {
+                each(RowHash {
+                    row,
+                    id,
+                    hash: *hash,
+                    without_id: *without_id,
+                });
+            }
+        }
+        Ok(summing.sums())
     }
 
-    fn walk(
-        &self,
-        batch: &RecordBatch,
-        sums: &mut Sums,
-        mut each: impl FnMut(usize, &[u8], (u128, u128)),
-    ) -> Result<()> {
+    /// Begins to sum up a batch some rows at a time, in any order.
+    ///
+    /// # Errors
+    /// `Internal` if the batch is not of the schema.
+    pub fn begin<'a>(&'a self, batch: &'a RecordBatch) -> Result<Summing<'a>> {
         self.check(batch)?;
-        let mut block = Block::default();
-        let mut first = 0;
-        while first < batch.num_rows() {
-            let rows = BLOCK_ROWS.min(batch.num_rows() - first);
-            block.fill(self, &batch.slice(first, rows));
-            block.sum_columns(self, sums);
-            block.hash_rows(rows);
-            for (row, hashes) in block.hashes.iter().copied().enumerate() {
-                sums.row = sums.row.wrapping_add(hashes.0);
-                sums.row_without_id = sums.row_without_id.wrapping_add(hashes.1);
-                each(first + row, block.id(row), hashes);
-            }
-            sums.rows = sums.rows.saturating_add(rows as u64);
-            first += rows;
-        }
-        sums.bound();
-        Ok(())
+        Ok(Summing {
+            hasher: self,
+            batch,
+            block: Block::default(),
+            sums: Sums::default(),
+        })
     }
 
     /// Columns go by their positions, so a batch of another schema must not pass.
@@ -209,168 +206,70 @@ fn types<'a>(types: impl Iterator<Item = &'a DataType>) -> String {
     names.join(", ")
 }
 
+/// Rows of a batch as they are summed up.
+#[derive(Debug)]
+pub struct Summing<'a> {
+    hasher: &'a Hasher,
+    batch: &'a RecordBatch,
+    block: Block,
+    sums: Sums,
+}
+
+impl Summing<'_> {
+    /// Adds rows, by their positions in the batch.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub fn add(&mut self, rows: Range<usize>) {
+        for rows in blocks(rows) {
+            let rows = self.batch.slice(rows.start, rows.len());
+            self.block.fill(self.hasher, &rows);
+            self.sum();
+        }
+    }
+
+    /// The sums over all rows that were added.
+    pub fn sums(mut self) -> Sums {
+        self.sums.bound();
+        self.sums
+    }
+
+    /// Adds the rows that the block holds; gives their hashes, with their ids and without.
+    fn sum(&mut self) -> &[(u128, u128)] {
+        self.block.sum_columns(self.hasher, &mut self.sums);
+        let hashes = self.block.hash();
+        self.sums.rows = self.sums.rows.saturating_add(hashes.len() as u64);
+        for (hash, without_id) in hashes {
+            self.sums.row = self.sums.row.wrapping_add(*hash);
+            self.sums.row_without_id = self.sums.row_without_id.wrapping_add(*without_id);
+        }
+        hashes
+    }
+}
+
+/// Cuts rows into as many as are held at a time.
+fn blocks(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = rows.end;
+    rows.step_by(BLOCK_ROWS)
+        .map(move |first| first..end.min(first + BLOCK_ROWS))
+}
+
 impl Cell {
     fn new(position: usize, name: &str, shape: Shape) -> Self {
+        let seed = XxHash3_64::oneshot(name.as_bytes());
         Self {
             position,
             name: name.to_owned(),
-            seed: XxHash3_64::oneshot(name.as_bytes()),
+            seed,
+            secret: XxHash3_128::with_seed(seed).into_secret(),
             shape,
         }
     }
-}
 
-/// What is known of some rows at a time; its memory is used again.
-#[derive(Debug, Default)]
-struct Block {
-    /// Feeds of the ids, one behind the other, and where each ends.
-    ids: Vec<u8>,
-    id_ends: Vec<usize>,
-    /// For each column, its cells row by row; a null is no cell.
-    cells: Vec<Vec<Option<u128>>>,
-    /// For each row, cells of the dynamic column, in order of their names.
-    members: Vec<Vec<(String, u128)>>,
-    /// The columns' names, where there is a dynamic column.
-    names: Vec<String>,
-    /// What the rows' hashes are made of, one behind the other: id, then cells.
-    feeds: Vec<u8>,
-    /// Of each, where it begins, where its cells do, and where it ends.
-    places: Vec<[usize; 3]>,
-    /// The rows' hashes, with their ids and without.
-    hashes: Vec<(u128, u128)>,
-}
-
-impl Block {
-    fn fill(&mut self, hasher: &Hasher, rows: &RecordBatch) {
-        self.ids.clear();
-        self.id_ends.clear();
-        if let Some((position, shape)) = &hasher.id {
-            let ids = rows.column(*position).as_ref();
-            if let Some(ids) = ids.as_primitive_opt::<Int64Type>() {
-                for id in ids.values() {
-                    scalar::integer(i128::from(*id), &mut self.ids);
-                    self.id_ends.push(self.ids.len());
-                }
-            } else {
-                for row in 0..ids.len() {
-                    shape.write(ids, row, &mut self.ids);
-                    self.id_ends.push(self.ids.len());
-                }
-            }
-        }
-        self.cells.resize_with(hasher.cells.len(), Vec::new);
-        for (cell, digests) in hasher.cells.iter().zip(&mut self.cells) {
-            digests.clear();
-            cell.digests(rows.column(cell.position).as_ref(), digests);
-        }
-        self.members.clear();
-        if let Some((position, name)) = &hasher.dynamic {
-            let texts = rows.column(*position).as_ref();
-            for row in 0..texts.len() {
-                self.members.push(json::members(texts, row, name));
-            }
-            if self.names.is_empty() {
-                self.names
-                    .extend(hasher.cells.iter().map(|cell| cell.name.clone()));
-            }
-        }
-    }
-
-    fn sum_columns(&self, hasher: &Hasher, sums: &mut Sums) {
-        for (cell, digests) in hasher.cells.iter().zip(&self.cells) {
-            let sum = digests
-                .iter()
-                .flatten()
-                .fold(0u128, |sum, digest| sum.wrapping_add(*digest));
-            sums.add_column(&cell.name, sum);
-        }
-        for (name, digest) in self.members.iter().flatten() {
-            sums.add_column(name, *digest);
-        }
-    }
-
-    /// Hashes its rows.
-    ///
-    /// All feeds are written before the first is hashed: a processor that reads what it has just
-    /// written in other pieces has to wait for it.
-    fn hash_rows(&mut self, rows: usize) {
-        let mut feeds = std::mem::take(&mut self.feeds);
-        feeds.clear();
-        self.places.clear();
-        for row in 0..rows {
-            let start = feeds.len();
-            feeds.extend_from_slice(self.id(row));
-            let cells = feeds.len();
-            if self.members.is_empty() {
-                for digest in self.cells.iter().filter_map(|cells| *cells.get(row)?) {
-                    feeds.extend_from_slice(&digest.to_le_bytes());
-                }
-            } else {
-                self.write_merged(row, &mut feeds);
-            }
-            self.places.push([start, cells, feeds.len()]);
-        }
-        let hash = |feeds: &[u8], from: usize, to: usize| {
-            XxHash3_128::oneshot(feeds.get(from..to).unwrap_or_default())
-        };
-        self.hashes.clear();
-        for [start, _, end] in &self.places {
-            let whole = hash(&feeds, *start, *end);
-            self.hashes.push((whole, whole));
-        }
-        if !self.id_ends.is_empty() {
-            // What stands for a missing id takes one byte: the last of the id that was there.
-            let before = |cells: &usize| cells.saturating_sub(1);
-            for [_, cells, _] in &self.places {
-                if let Some(last) = feeds.get_mut(before(cells)) {
-                    *last = scalar::NULL;
-                }
-            }
-            for ([_, cells, end], (_, without_id)) in self.places.iter().zip(&mut self.hashes) {
-                *without_id = hash(&feeds, before(cells), *end);
-            }
-        }
-        self.feeds = feeds;
-    }
-
-    /// The feed of a row's id, or what stands for none.
-    fn id(&self, row: usize) -> &[u8] {
-        let Some(end) = self.id_ends.get(row) else {
-            return &[scalar::NULL];
-        };
-        let before = row
-            .checked_sub(1)
-            .and_then(|before| self.id_ends.get(before));
-        let start = before.copied().unwrap_or_default();
-        self.ids.get(start..*end).unwrap_or_default()
-    }
-
-    /// The cells of columns and of dynamic members together, in order of their names.
-    fn write_merged(&self, row: usize, feed: &mut Vec<u8>) {
-        let columns = self
-            .names
-            .iter()
-            .zip(&self.cells)
-            .filter_map(|(name, cells)| {
-                let digest = cells.get(row).copied().flatten()?;
-                Some((name.as_str(), digest))
-            });
-        let members = self.members.get(row).into_iter().flatten();
-        let mut all: Vec<(&str, u128)> = columns
-            .chain(members.map(|(name, digest)| (name.as_str(), *digest)))
-            .collect();
-        all.sort_by_key(|(name, _)| *name);
-        for (_, digest) in all {
-            feed.extend_from_slice(&digest.to_le_bytes());
-        }
-    }
-}
-
-impl Cell {
     /// The digests of a column's values.
     fn digests(&self, values: &dyn Array, into: &mut Vec<Option<u128>>) {
         if let Shape::Vector(vector) = &self.shape
-            && vector.plain_digests(values, self.seed, into)
+            && vector.single_digests(values, |feed| self.digest(feed), into)
         {
             return;
         }
@@ -378,8 +277,13 @@ impl Cell {
         for row in 0..values.len() {
             feed.clear();
             let is_there = self.shape.write(values, row, &mut feed);
-            into.push(is_there.then(|| XxHash3_128::oneshot_with_seed(self.seed, &feed)));
+            into.push(is_there.then(|| self.digest(&feed)));
         }
+    }
+
+    fn digest(&self, feed: &[u8]) -> u128 {
+        XxHash3_128::oneshot_with_seed_and_secret(self.seed, &self.secret, feed)
+            .unwrap_or_else(|_| XxHash3_128::oneshot_with_seed(self.seed, feed))
     }
 }
 

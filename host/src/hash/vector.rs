@@ -8,13 +8,10 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, UInt8T
 use arrow_array::{Array, ArrowPrimitiveType, FixedSizeBinaryArray, FixedSizeListArray};
 use milvusdm_plugin_api::model::{BitOrder, Elem, Kind, VectorType};
 use multiversion::multiversion;
-use twox_hash::XxHash3_128;
 
 /// The bits of every NaN, as single and as double.
 const NAN_SINGLE: u32 = 0x7FC0_0000;
 const NAN_DOUBLE: u64 = 0x7FF8_0000_0000_0000;
-/// The bits of infinity as a single.
-const INFINITY: i32 = 0x7F80_0000;
 /// Bytes before the elements of a dense vector of singles: letter, dimension, width.
 const PREFIX_BYTES: usize = 6;
 
@@ -40,11 +37,11 @@ impl Vector {
 
     /// The digests of dense vectors of singles; `false`, and nothing done, for any other.
     ///
-    /// Their bytes are the feed, unless a quick look finds a NaN or a negative zero among them.
-    pub(super) fn plain_digests(
+    /// Their bytes are the feed, but for those that have several forms.
+    pub(super) fn single_digests(
         &self,
         values: &dyn Array,
-        seed: u64,
+        digest: impl Fn(&[u8]) -> u128,
         into: &mut Vec<Option<u128>>,
     ) -> bool {
         if self.kind != Kind::Dense || self.elem != Elem::F32 {
@@ -53,21 +50,17 @@ impl Vector {
         let list = values.as_fixed_size_list();
         let elements = list.values().as_primitive::<Float32Type>().values();
         let dim = (self.dim as usize).max(1);
-        let bytes = elements.inner().as_slice().chunks_exact(4 * dim);
         let mut feed = vec![0; PREFIX_BYTES + 4 * dim];
         write_prefix(self.dim, &mut feed);
-        for (row, (vector, bytes)) in elements.chunks_exact(dim).zip(bytes).enumerate() {
+        for (row, vector) in elements.chunks_exact(dim).enumerate() {
             if list.is_null(row) {
                 into.push(None);
                 continue;
             }
             if let Some(lane) = feed.get_mut(PREFIX_BYTES..) {
-                lane.copy_from_slice(bytes);
-                if !are_plain(vector) {
-                    straighten(lane);
-                }
+                fill_singles(vector, lane);
             }
-            into.push(Some(XxHash3_128::oneshot_with_seed(seed, &feed)));
+            into.push(Some(digest(&feed)));
         }
         true
     }
@@ -237,25 +230,13 @@ fn put_singles<T: Copy + Into<f32>>(values: &[T], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether singles are fed as their own bytes: none of them is a NaN or a negative zero.
+/// Writes singles as they are fed.
 ///
 /// In a form that compilers turn into vector instructions; those of AVX2 where there are such.
 #[multiversion(targets("x86_64+avx2"))]
-fn are_plain(vector: &[f32]) -> bool {
-    let (least, most) = vector.iter().fold((0, 0), |(least, most), x| {
-        let bits = x.to_bits().cast_signed();
-        (i32::min(least, bits), i32::max(most, bits & i32::MAX))
-    });
-    // The negative zero is the least of all as a whole number; NaNs are beyond infinity.
-    least != i32::MIN && most <= INFINITY
-}
-
-/// Turns the singles that have several forms into the one that is fed.
-fn straighten(lane: &mut [u8]) {
-    for place in lane.chunks_exact_mut(4) {
-        let mut bytes = [0; 4];
-        bytes.copy_from_slice(place);
-        place.copy_from_slice(&single(f32::from_le_bytes(bytes)).to_le_bytes());
+fn fill_singles(vector: &[f32], lane: &mut [u8]) {
+    for (x, place) in vector.iter().zip(lane.as_chunks_mut().0) {
+        *place = single(*x).to_le_bytes();
     }
 }
 
