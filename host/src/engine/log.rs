@@ -108,7 +108,18 @@ impl<'a> Log<'a> {
     /// # Errors
     /// `Io`.
     pub(super) fn stage(&self, stage: &Stage) -> Result<()> {
-        self.journal.stage(self.target, stage)
+        self.journal.stage(self.target, stage, true)
+    }
+
+    /// Notes that the target is ready for rows. Where these have places, those that are written
+    /// before the target is durable are written again after a power cut, so that the disk need
+    /// not be waited for.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn prepared(&self, is_addressed: bool) -> Result<()> {
+        self.journal
+            .stage(self.target, &Stage::Prepared, !is_addressed)
     }
 
     /// Notes a piece that the sink is done with; `sent_before` rows of its split were sent before

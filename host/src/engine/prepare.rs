@@ -37,7 +37,7 @@ impl Transfer<'_> {
         }
         match self.plan.sink.prepare(request) {
             Ok(writer) if was_prepared == Some(true) => Ok(writer),
-            Ok(writer) => match log.stage(&Stage::Prepared) {
+            Ok(writer) => match log.prepared(self.is_addressed) {
                 Ok(()) => Ok(writer),
                 Err(error) => {
                     // Nothing is in it yet; left there, it would be in the way.

@@ -271,7 +271,7 @@ impl<'a> Transfer<'a> {
 
     /// Publishes the target and holds the sink's own count against what it acknowledged.
     fn finish(&self, writer: &Writer) -> Option<FinishAck> {
-        let noted = self.note(&Stage::Finishing);
+        let noted = self.note_finishing(writer);
         match noted.and_then(|()| writer.finish()) {
             Err(error) => {
                 self.tally.failed(error);
@@ -290,7 +290,9 @@ impl<'a> Transfer<'a> {
                         .with("target", &ack.location)
                         .help("don't rely on this target; delete it and run the task again"),
                     );
-                } else if let Err(error) = self.note(&Stage::Finished(ack.clone())) {
+                } else if let Some(log) = &self.log
+                    && let Err(error) = log.stage(&Stage::Finished(ack.clone()))
+                {
                     self.tally.failed(error);
                 }
                 Some(ack)
@@ -298,24 +300,31 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Writes down how far the target came.
-    fn note(&self, stage: &Stage) -> Result<()> {
+    /// Writes down that all rows are there.
+    fn note_finishing(&self, writer: &Writer) -> Result<()> {
         let Some(log) = &self.log else {
             return Ok(());
         };
+        // The target first: the disk may hold back the journal's few bytes until it has all that
+        // was written before them, and then the target would be waited for twice.
+        self.settle(log, writer)?;
+        log.stage(&Stage::Finishing)
+    }
+
+    /// Writes down how far the splits came; what can be gone on with at its place is durable then.
+    fn settle(&self, log: &Log<'_>, writer: &Writer) -> Result<()> {
         log.settle()?;
-        log.stage(stage)
+        match self.is_addressed {
+            true => log.flush(writer),
+            false => Ok(()),
+        }
     }
 
     /// Leaves a target that was not finished: what was written is kept for the run to go on where
     /// the failure may go away by itself, and taken back otherwise.
     fn leave(&self, writer: &Writer) -> Status {
         if let Some(log) = self.log.as_ref().filter(|_| self.is_worth_keeping()) {
-            let kept = match self.is_addressed {
-                true => log.settle().and_then(|()| log.flush(writer)),
-                false => log.settle(),
-            };
-            if let Err(error) = kept {
+            if let Err(error) = self.settle(log, writer) {
                 // What is known is less than what is there; the target itself tells.
                 tracing::warn!(into = %self.target.name(), "Noting how far it came failed: {error}.");
             }

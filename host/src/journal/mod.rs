@@ -116,7 +116,8 @@ impl Journal {
         Ok(self.last()?.filter(|last| last.run.is_unfinished()))
     }
 
-    /// Holds this run from now on, with the marks that it has; on the disk with its first stage.
+    /// Holds this run from now on, with the marks that it has; on the disk with its first
+    /// durable stage.
     ///
     /// # Errors
     /// `Io`.
@@ -141,12 +142,13 @@ impl Journal {
         self.store().clear()
     }
 
-    /// Notes how far a target came, on the disk, before anything further is done to it.
+    /// Notes how far a target came, before anything further is done to it; `is_durable` if that
+    /// must survive a power cut.
     ///
     /// # Errors
     /// `Io`.
-    pub fn stage(&self, target: usize, stage: &Stage) -> Result<()> {
-        self.store().stage(target, stage)
+    pub fn stage(&self, target: usize, stage: &Stage, is_durable: bool) -> Result<()> {
+        self.store().stage(target, stage, is_durable)
     }
 
     /// Notes how far splits came; `is_durable` if that would survive a power cut.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,9 +57,9 @@ impl Store {
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
         })?;
-        let connection = connect(path)?;
+        let is_new = fs::metadata(path).map_or(true, |found| found.len() == 0);
         let store = Self {
-            connection,
+            connection: connect(path, is_new)?,
             path: path.to_owned(),
             _lock: Some(own),
         };
@@ -72,6 +73,11 @@ impl Store {
                 ))
                 .map_err(|e| store.failed("make", &e))?,
         }
+        if is_new {
+            File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(|e| io(path, "make the journal", &e))?;
+        }
         Ok(store)
     }
 
@@ -83,7 +89,7 @@ impl Store {
         let lock = lock(path, Hold::Together)?;
         let is_running = lock.is_none();
         let store = Self {
-            connection: connect(path)?,
+            connection: connect(path, false)?,
             path: path.to_owned(),
             _lock: lock,
         };
@@ -104,6 +110,9 @@ impl Store {
             path,
             _lock,
         } = self;
+        // Nothing of it is wanted any more, so that nothing has to be brought to the disk. Without
+        // this it takes longer, and no more.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         drop(connection);
         Self::remove(&path)?;
         lock::remove(&path)
@@ -213,8 +222,8 @@ impl Store {
     }
 
     /// Holds this run and how far it came instead of whatever it held, from now on under this
-    /// boot of the machine. It is on the disk with the next [`stage`](Self::stage): before that,
-    /// what it held is as good.
+    /// boot of the machine. It is on the disk with the next durable [`stage`](Self::stage): before
+    /// that, what it held is as good.
     ///
     /// # Errors
     /// `Io`.
@@ -256,13 +265,13 @@ impl Store {
         self.change("clear", true, |change| change.execute_batch(FORGET))
     }
 
-    /// Notes how far a target came, on the disk.
+    /// Notes how far a target came; `is_durable` if that must survive a power cut.
     ///
     /// # Errors
     /// `Io`.
-    pub fn stage(&mut self, target: usize, stage: &Stage) -> Result<()> {
+    pub fn stage(&mut self, target: usize, stage: &Stage, is_durable: bool) -> Result<()> {
         let stage = json(stage)?;
-        self.change("write to", true, |change| {
+        self.change("write to", is_durable, |change| {
             change.execute(SET_STAGE, params![target as i64, stage])?;
             Ok(())
         })
@@ -328,12 +337,17 @@ fn json<T: Serialize>(value: &T) -> Result<String> {
         .map_err(|e| Error::new(ErrorKind::Internal, "write to the journal").caused_by(e))
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+/// Opens the database. One that is new waits for the disk only once it is made: until its first
+/// stage nothing is lost with it.
+fn connect(path: &Path, is_new: bool) -> Result<Connection> {
     let failed = |e| failed(path, "open", &e);
     let connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
+    let synchronous = if is_new { "OFF" } else { "FULL" };
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        .execute_batch(&format!(
+            "PRAGMA synchronous = {synchronous}; PRAGMA journal_mode = WAL;"
+        ))
         .map_err(failed)?;
     let sound: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))

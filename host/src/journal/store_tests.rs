@@ -46,7 +46,7 @@ fn what_was_noted_is_there_when_it_is_opened_again() {
     let mut store = Store::open(&path).unwrap();
     assert_eq!(store.load().unwrap(), None);
     store.replace(&run(), "boot").unwrap();
-    store.stage(0, &Stage::Prepared).unwrap();
+    store.stage(0, &Stage::Prepared, true).unwrap();
     store
         .marks(0, &[(0, mark(5)), (1, mark(2))], false)
         .unwrap();
