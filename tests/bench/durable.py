@@ -21,8 +21,9 @@ KILLED_AT = 0.9
 # Seconds of the run that is killed: slow enough to be killed where it is meant to be.
 SLOW_SECONDS = 2
 PAIRS = 15
-# Of the first, which is a small difference between two runs that end with waiting for the disk.
-COST_PAIRS = 41
+# Of the first, which is a small difference between two runs that end with waiting for the disk:
+# single pairs differ by a half, and the median of so many by three in a hundred.
+COST_PAIRS = 101
 
 
 def remove(out):
