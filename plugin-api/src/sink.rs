@@ -166,7 +166,8 @@ pub struct Resumed {
 pub enum Found {
     /// Every row that was acknowledged is there and can be written again at its place.
     Acknowledged,
-    /// So many rows are there: the first ones, in plan order.
+    /// So many rows are there: the first ones, in plan order. Refused where rows have places
+    /// (`addressed_writes`): they come in any order.
     Rows(u64),
     /// The target is complete, with so many rows of the run.
     Complete(u64),

@@ -108,6 +108,10 @@ fn each_case_fails_for_a_sink_with_that_sin() {
         ),
         ("thinks it complete", "a run that died goes on where it was"),
         (
+            "counts what has places",
+            "a run that died goes on where it was",
+        ),
+        (
             "stands in its own way",
             "a run that died while it prepared begins anew",
         ),

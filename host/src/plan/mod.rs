@@ -76,25 +76,37 @@ impl Plan {
         control: &Arc<Control>,
         run: Run<'_>,
     ) -> Result<Self, Failure> {
+        let of_source = |e| Failure::endpoint(task.locate(Side::Source, e));
+        let of_sink = |e| Failure::endpoint(task.locate(Side::Sink, e));
+        let mut plan = Self::open(task, registry, control)?;
+        let mut refusals = Refusals::default();
+        let selected = plan.select(task, &mut refusals).map_err(of_source)?;
+        refusals.duplicates(task, &plan.capabilities);
+        let parts = plan
+            .parts(selected, task, control, &mut refusals)
+            .map_err(of_source)?;
+        plan.notices.extend(notices::unneeded(task, &parts));
+        plan.record.run = run.name();
+        plan.targets = plan.group(parts, task, &mut refusals);
+        plan.look(task, run, &mut refusals).map_err(of_sink)?;
+        plan.share_memory(task, &mut refusals);
+        plan.refusals = refusals.into_inner();
+        Ok(plan)
+    }
+
+    /// A plan of which nothing is decided but where from and where to.
+    fn open(task: &Task, registry: &Registry, control: &Arc<Control>) -> Result<Self, Failure> {
         let source_entry = &entry(task, registry, Side::Source)?;
         let sink_entry = &entry(task, registry, Side::Sink)?;
         let of_source = |e| Failure::endpoint(task.locate(Side::Source, e));
         let of_sink = |e| Failure::endpoint(task.locate(Side::Sink, e));
-        let source = Source::open(
-            source_entry,
-            &Value::Object(task.source.options.clone()),
-            control,
-        )
-        .map_err(of_source)?;
-        let sink = Sink::open(
-            sink_entry,
-            &Value::Object(task.sink.options.clone()),
-            control,
-        )
-        .map_err(of_sink)?;
+        let options = Value::Object(task.source.options.clone());
+        let source = Source::open(source_entry, &options, control).map_err(of_source)?;
+        let options = Value::Object(task.sink.options.clone());
+        let sink = Sink::open(sink_entry, &options, control).map_err(of_sink)?;
         let capabilities = sink.capabilities().map_err(of_sink)?;
         let parallel = task.parallel.map(|n| u64::from(n.get()));
-        let mut plan = Self {
+        Ok(Self {
             limits: Limits::new(task.memory_bytes, parallel, &capabilities).slowed(task.limit),
             limit: task.limit,
             hashes_rows: task.hashes_rows,
@@ -109,39 +121,33 @@ impl Plan {
             refused: Vec::new(),
             names: Vec::new(),
             unchanged: Vec::new(),
-            record: RunRecord::default(),
+            record: RunRecord {
+                source: task.source.shown(Side::Source, &source_entry.info),
+                sink: task.sink.shown(Side::Sink, &sink_entry.info),
+                ..RunRecord::default()
+            },
+        })
+    }
+
+    /// Looks at what is there of the targets, an earlier process's part of the run too.
+    fn look(&mut self, task: &Task, run: Run<'_>, refusals: &mut Refusals) -> Result<(), Error> {
+        let earlier = run.earlier();
+        if let Some(earlier) = earlier {
+            resume::announce(&mut self.targets, &earlier.run);
+        }
+        let notices = target::check(&mut self.targets, &self.sink, task, refusals)?;
+        self.notices.extend(notices);
+        if let Some(earlier) = earlier {
+            let sink = &self.capabilities;
+            resume::settle(&mut self.targets, earlier, sink, task, refusals);
+        }
+        self.record = RunRecord {
+            began: resume::began(earlier),
+            mode: resume::mode(task.mode).to_owned(),
+            targets: resume::records(&self.targets, earlier),
+            ..std::mem::take(&mut self.record)
         };
-        let mut refusals = Refusals::default();
-        let selected = plan.select(task, &mut refusals).map_err(of_source)?;
-        refusals.duplicates(task, &plan.capabilities);
-        let parts = plan
-            .parts(selected, task, control, &mut refusals)
-            .map_err(of_source)?;
-        plan.notices.extend(notices::unneeded(task, &parts));
-        let name = run.name();
-        plan.targets = plan.group(parts, task, &name, &mut refusals);
-        if let Some(earlier) = run.earlier() {
-            resume::announce(&mut plan.targets, &earlier.run);
-        }
-        plan.notices.extend(
-            target::check(&mut plan.targets, &plan.sink, task, &mut refusals).map_err(of_sink)?,
-        );
-        if let Some(earlier) = run.earlier() {
-            let sink = &plan.capabilities;
-            resume::settle(&mut plan.targets, earlier, sink, task, &mut refusals);
-        }
-        let ends = [
-            task.source.shown(Side::Source, &source_entry.info),
-            task.sink.shown(Side::Sink, &sink_entry.info),
-        ];
-        plan.record = resume::record(
-            &plan.targets,
-            &name,
-            run.earlier().map(|earlier| &earlier.run),
-            task,
-            ends,
-        );
-        let goes_on = plan
+        let goes_on = self
             .targets
             .iter()
             .any(|target| target.start != Start::Anew);
@@ -149,12 +155,10 @@ impl Plan {
         if let Run::Resumed(earlier) = run
             && (goes_on || earlier.run.begun().next().is_some())
         {
-            let changed = journal::refusal(&earlier.run, &plan.record);
+            let changed = journal::refusal(&earlier.run, &self.record);
             changed.into_iter().for_each(|error| refusals.task(error));
         }
-        plan.share_memory(task, &mut refusals);
-        plan.refusals = refusals.into_inner();
-        Ok(plan)
+        Ok(())
     }
 
     /// The datasets that the task selects; names in it that match nothing are refused.
@@ -238,10 +242,9 @@ impl Plan {
         &mut self,
         parts: Vec<Part>,
         task: &Task,
-        run: &str,
         refusals: &mut Refusals,
     ) -> Vec<PlannedTarget> {
-        let (targets, refused) = target::group(parts, task, run);
+        let (targets, refused) = target::group(parts, task, &self.record.run);
         for (part, error) in refused {
             self.refuse_dataset(&part.dataset, &part.splits, vec![error], refusals);
         }

@@ -235,34 +235,31 @@ pub(super) fn known_sums(target: &PlannedTarget, last: &RunRecord) -> Option<Sum
     Some(sums)
 }
 
-/// What the journal keeps of a plan; targets that are left alone are no part of it.
-pub(super) fn record(
-    targets: &[PlannedTarget],
-    run: &str,
-    earlier: Option<&RunRecord>,
-    task: &Task,
-    ends: [Value; 2],
-) -> RunRecord {
-    let began = SystemTime::now().duration_since(UNIX_EPOCH);
-    let [source, sink] = ends;
-    RunRecord {
-        run: run.to_owned(),
-        began: match earlier {
-            Some(earlier) => earlier.began,
-            None => began.map_or(0, |began| began.as_secs()),
-        },
-        source,
-        sink,
-        mode: mode(task.mode).to_owned(),
-        targets: targets
-            .iter()
-            .filter(|target| target.is_written())
-            .map(|target| target_record(target, earlier.and_then(|run| record_of(run, target))))
-            .collect(),
+/// When the run began, in seconds since 1970.
+pub(super) fn began(earlier: Option<&Unfinished>) -> u64 {
+    match earlier {
+        Some(earlier) => earlier.run.began,
+        None => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            now.map_or(0, |now| now.as_secs())
+        }
     }
 }
 
-fn mode(mode: Mode) -> &'static str {
+/// What the journal keeps of the targets; those that are left alone are no part of it.
+pub(super) fn records(
+    targets: &[PlannedTarget],
+    earlier: Option<&Unfinished>,
+) -> Vec<TargetRecord> {
+    let then = |target| earlier.and_then(|earlier| record_of(&earlier.run, target));
+    let written = targets.iter().filter(|target| target.is_written());
+    written
+        .map(|target| target_record(target, then(target)))
+        .collect()
+}
+
+/// The name of a mode.
+pub(super) fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Fail => "fail",
         Mode::Skip => "skip",
@@ -315,4 +312,60 @@ fn target_record(target: &PlannedTarget, earlier: Option<&TargetRecord>) -> Targ
 fn column(field: &Field) -> Value {
     let metadata: std::collections::BTreeMap<_, _> = field.metadata().iter().collect();
     json!([field.name(), field.data_type().to_string(), metadata])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(rows: u64) -> Mark {
+        Mark {
+            through: rows,
+            written: rows,
+            ..Mark::default()
+        }
+    }
+
+    /// Two splits, of which 40 and 20 rows were acknowledged; 30 and none are durable.
+    fn record() -> TargetRecord {
+        let split = |acknowledged, durable| SplitRecord {
+            dataset: "a".to_owned(),
+            id: "0".to_owned(),
+            fingerprint: "f".to_owned(),
+            live: None,
+            acknowledged: mark(acknowledged),
+            durable: mark(durable),
+        };
+        TargetRecord {
+            name: "a".to_owned(),
+            location: "l".to_owned(),
+            columns: Vec::new(),
+            conversions: Vec::new(),
+            existed: false,
+            rows_before: None,
+            stage: Stage::Prepared,
+            splits: vec![split(40, 30), split(20, 0)],
+        }
+    }
+
+    fn written(marks: &[Mark]) -> Vec<u64> {
+        marks.iter().map(|mark| mark.written).collect()
+    }
+
+    #[test]
+    fn rows_that_have_places_count_as_far_as_they_are_durable_once_the_machine_was_restarted() {
+        let same = marks(&record(), Found::Acknowledged, true, true).unwrap();
+        assert_eq!(written(&same), [40, 20]);
+        let restarted = marks(&record(), Found::Acknowledged, true, false).unwrap();
+        assert_eq!(written(&restarted), [30, 0]);
+    }
+
+    #[test]
+    fn a_count_of_rows_that_have_places_is_refused() {
+        let counted = marks(&record(), Found::Rows(50), false, true).unwrap();
+        assert_eq!(written(&counted), [40, 10]);
+        let error = marks(&record(), Found::Rows(50), true, true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Plugin);
+        assert!(error.to_string().contains("50 rows are there"), "{error}");
+    }
 }

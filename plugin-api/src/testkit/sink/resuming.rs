@@ -226,6 +226,10 @@ impl Interrupted {
                     self.capabilities.ordered_append,
                     "it counts rows to go on behind them, but declares no `ordered_append`"
                 );
+                ensure!(
+                    !self.capabilities.addressed_writes,
+                    "it counts rows that have places (`addressed_writes`): they come in any order, so that a count does not tell which are there"
+                );
             }
             Found::Complete(_) => return fail("never finished, it is said to be complete"),
         }
