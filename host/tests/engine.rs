@@ -159,6 +159,18 @@ fn failures_in_the_middle_publish_nothing() {
 }
 
 #[test]
+fn a_reader_that_fails_while_the_target_is_made_ready_fails_the_run() {
+    let limits = json!({"max_request_rows": 10});
+    let datasets = json!([{"name": "a", "splits": [100]}]);
+    let mut task = task("early", &datasets, &with(capabilities(), limits));
+    task["source"]["sin"] = "fails at row 50".into();
+    for sin in ["prepares slowly", "cannot prepare, slowly"] {
+        task["sink"]["sin"] = sin.into();
+        assert_failed(&run(&task), "early", 4, "the disk is gone");
+    }
+}
+
+#[test]
 fn rejected_rows_are_counted_and_named() {
     let mut task = task(
         "rejects",

@@ -244,8 +244,9 @@ struct milvusdm_writer;
  * TargetState. What is there already, and what writing needs. `volume` tells what shares the free
  * bytes. Each refusal is an Error and stops the run before the first write. resumable: a run that is
  * stopped can go on here. found: what is there of an earlier process of it, "acknowledged" (each row
- * can be written again at its place), {"rows": N} or {"complete": N}. read_back:
- * options with which the plugin's own source reads the target. All may be left out.
+ * can be written again at its place), {"rows": N} (the first N; refused where rows have places, as
+ * they come in any order) or {"complete": N}. read_back: options with which the plugin's own source
+ * reads the target. All may be left out.
  *     {"location": "out/faces", "exists": true, "rows": 10, "needs_bytes": 520000, "held_bytes": 0,
  *      "free_bytes": 1000000, "volume": "/out", "refusals": [{"kind": "denied", "message": "m"}],
  *      "notices": ["n"], "resumable": true, "found": {"rows": 400}, "read_back": {"path": "out/faces"}}

@@ -167,7 +167,7 @@ pub enum Found {
     /// Every row that was acknowledged is there and can be written again at its place.
     Acknowledged,
     /// So many rows are there: the first ones, in plan order. Refused where rows have places
-    /// (`addressed_writes`): they come in any order.
+    /// (`addressed_writes`, and their number is known beforehand): they come in any order.
     Rows(u64),
     /// The target is complete, with so many rows of the run.
     Complete(u64),

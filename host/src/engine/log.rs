@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use milvusdm_plugin_api::{ReadAccount, Result};
+use milvusdm_plugin_api::{ErrorKind, ReadAccount, Result};
 
 use crate::calls::Writer;
 use crate::hash::Sums;
@@ -29,7 +29,16 @@ pub(super) struct Log<'a> {
     target: usize,
     state: Mutex<State>,
     /// Held by the thread that makes the target durable.
-    flushed: Mutex<Instant>,
+    flushed: Mutex<Flushed>,
+}
+
+/// When a target was last made durable, and how far it had come.
+#[derive(Debug)]
+struct Flushed {
+    at: Instant,
+    marks: Vec<(usize, Mark)>,
+    /// Nothing of it is known to be lost.
+    is_sound: bool,
 }
 
 #[derive(Debug)]
@@ -95,7 +104,11 @@ impl<'a> Log<'a> {
                 splits: (0..count).map(way).collect(),
                 written: now,
             }),
-            flushed: Mutex::new(now),
+            flushed: Mutex::new(Flushed {
+                at: now,
+                marks: Vec::new(),
+                is_sound: true,
+            }),
         }
     }
 
@@ -111,15 +124,16 @@ impl<'a> Log<'a> {
         self.journal.stage(self.target, stage, true)
     }
 
-    /// Notes that the target is ready for rows. Where these have places, those that are written
-    /// before the target is durable are written again after a power cut, so that the disk need
-    /// not be waited for.
+    /// Notes that the target is ready for rows.
+    ///
+    /// The disk is not waited for if `is_hidden`: rows have places, and none is to be seen before
+    /// the end. After a power cut that loses the note they are written again.
     ///
     /// # Errors
     /// `Io`.
-    pub(super) fn prepared(&self, is_addressed: bool) -> Result<()> {
+    pub(super) fn prepared(&self, is_hidden: bool) -> Result<()> {
         self.journal
-            .stage(self.target, &Stage::Prepared, !is_addressed)
+            .stage(self.target, &Stage::Prepared, !is_hidden)
     }
 
     /// Notes a piece that the sink is done with; `sent_before` rows of its split were sent before
@@ -187,15 +201,12 @@ impl<'a> Log<'a> {
     /// # Errors
     /// What the sink answers; `Io` if the journal can't be written.
     pub(super) fn flush_if_due(&self, writer: &Writer) -> Result<()> {
-        let Ok(mut flushed) = self.flushed.try_lock() else {
-            return Ok(());
-        };
-        if flushed.elapsed() < FLUSH_EVERY {
-            return Ok(());
+        match self.flushed.try_lock() {
+            Ok(mut flushed) if flushed.at.elapsed() >= FLUSH_EVERY => {
+                self.flush_behind(&mut flushed, writer)
+            }
+            _ => Ok(()),
         }
-        self.flush(writer)?;
-        *flushed = Instant::now();
-        Ok(())
     }
 
     /// Makes the target durable, as far as it is acknowledged now.
@@ -203,12 +214,34 @@ impl<'a> Log<'a> {
     /// # Errors
     /// As [`flush_if_due`](Self::flush_if_due).
     pub(super) fn flush(&self, writer: &Writer) -> Result<()> {
+        self.flush_behind(&mut self.flushed(), writer)
+    }
+
+    /// Whether making the target durable never failed at a disk.
+    pub(super) fn is_sound(&self) -> bool {
+        self.flushed().is_sound
+    }
+
+    fn flushed(&self) -> MutexGuard<'_, Flushed> {
+        self.flushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush_behind(&self, flushed: &mut Flushed, writer: &Writer) -> Result<()> {
         let ways = self.lock();
         let marks = ways.splits.iter().map(|way| way.mark.clone()).enumerate();
         let marks: Vec<(usize, Mark)> = marks.filter(|(_, mark)| mark.through > 0).collect();
         drop(ways);
-        writer.flush()?;
-        self.journal.marks(self.target, &marks, true)
+        if marks == flushed.marks {
+            return Ok(());
+        }
+        writer.flush().inspect_err(|error| {
+            // A disk tells only once what it lost: the next time, all would seem to be well.
+            flushed.is_sound &= error.kind() != ErrorKind::Io;
+        })?;
+        self.journal.marks(self.target, &marks, true)?;
+        flushed.at = Instant::now();
+        flushed.marks = marks;
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod boundary;
 mod cut;
+mod finish;
 mod hashed;
 mod job;
 mod log;

@@ -35,9 +35,10 @@ impl Transfer<'_> {
             // Before anything is made: what a killed process made is looked for.
             log.stage(&Stage::Preparing)?;
         }
+        let is_hidden = self.is_addressed && self.plan.capabilities.transactional_publish;
         match self.plan.sink.prepare(request) {
             Ok(writer) if was_prepared == Some(true) => Ok(writer),
-            Ok(writer) => match log.prepared(self.is_addressed) {
+            Ok(writer) => match log.prepared(is_hidden) {
                 Ok(()) => Ok(writer),
                 Err(error) => {
                     // Nothing is in it yet; left there, it would be in the way.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One target: prepare, move, check the account, finish or take back.
+//! One target: prepare it, move its rows, finish it or take it back, and say what became of it.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,11 +15,10 @@ use super::log::Log;
 use super::pace::Pace;
 use super::queue::{Queue, Share};
 use super::tally::{Counts, Tally};
-use super::{read, unbalanced, write};
+use super::{read, write};
 use crate::calls::Writer;
 use crate::control::Control;
 use crate::hash::{Hasher, Sums};
-use crate::journal::Stage;
 use crate::ledger::Ledger;
 use crate::plan::{Plan, PlannedTarget, Start};
 use crate::report::{RejectedRow, Status};
@@ -251,113 +250,6 @@ impl<'a> Transfer<'a> {
     pub(super) fn next_job(&self) -> Option<(usize, &Job<'a>)> {
         let position = self.next_job.fetch_add(1, Ordering::Relaxed);
         self.jobs.get(position).map(|job| (position, job))
-    }
-
-    /// Why the target may not be finished.
-    fn closing_error(&self) -> Option<Error> {
-        self.tally.with(|counts| {
-            if counts.error.is_some() {
-                return counts.error.clone();
-            }
-            let mut accounts = self.jobs.iter().zip(counts.accounts());
-            let (job, ledger) = accounts.find(|(_, ledger)| !ledger.is_balanced())?;
-            Some(
-                unbalanced(&format!("`{}`", job.dataset_name), &ledger)
-                    .with("split", &job.split.id)
-                    .help("the reader or the writer miscounts: nothing was finished"),
-            )
-        })
-    }
-
-    /// Publishes the target and holds the sink's own count against what it acknowledged.
-    fn finish(&self, writer: &Writer) -> Option<FinishAck> {
-        let noted = self.note_finishing(writer);
-        match noted.and_then(|()| writer.finish()) {
-            Err(error) => {
-                self.tally.failed(error);
-                None
-            }
-            Ok(ack) => {
-                let written = self
-                    .tally
-                    .with(|counts| counts.splits.iter().map(|l| l.written).sum::<u64>());
-                if let Some(counted) = ack.rows_added.filter(|counted| *counted != written) {
-                    self.tally.failed(
-                        Error::new(
-                            ErrorKind::Internal,
-                            format!("the sink acknowledged {written} rows, but counts {counted} of them at the target"),
-                        )
-                        .with("target", &ack.location)
-                        .help("don't rely on this target; delete it and run the task again"),
-                    );
-                } else if let Some(log) = &self.log
-                    && let Err(error) = log.stage(&Stage::Finished(ack.clone()))
-                {
-                    self.tally.failed(error);
-                }
-                Some(ack)
-            }
-        }
-    }
-
-    /// Writes down that all rows are there.
-    fn note_finishing(&self, writer: &Writer) -> Result<()> {
-        let Some(log) = &self.log else {
-            return Ok(());
-        };
-        // The target first: the disk may hold back the journal's few bytes until it has all that
-        // was written before them, and then the target would be waited for twice.
-        self.settle(log, writer)?;
-        log.stage(&Stage::Finishing)
-    }
-
-    /// Writes down how far the splits came; what can be gone on with at its place is durable then.
-    fn settle(&self, log: &Log<'_>, writer: &Writer) -> Result<()> {
-        log.settle()?;
-        match self.is_addressed {
-            true => log.flush(writer),
-            false => Ok(()),
-        }
-    }
-
-    /// Leaves a target that was not finished: what was written is kept for the run to go on where
-    /// the failure may go away by itself, and taken back otherwise.
-    fn leave(&self, writer: &Writer) -> Status {
-        if let Some(log) = self.log.as_ref().filter(|_| self.is_worth_keeping()) {
-            if let Err(error) = self.settle(log, writer) {
-                // What is known is less than what is there; the target itself tells.
-                tracing::warn!(into = %self.target.name(), "Noting how far it came failed: {error}.");
-            }
-            return Status::Kept;
-        }
-        if let Err(error) = writer.abort() {
-            let message = format!("taking back what was written failed: {error}");
-            tracing::warn!(into = %self.target.name(), "{message}.");
-            self.tally.notice(message);
-            return Status::Left;
-        }
-        if let Some(log) = &self.log
-            && let Err(error) = log.stage(&Stage::Planned)
-        {
-            tracing::warn!("{error}.");
-        }
-        Status::Aborted
-    }
-
-    fn is_worth_keeping(&self) -> bool {
-        self.target.state.resumable
-            && self.tally.with(|counts| {
-                let passes = counts.error.as_ref().is_some_and(|error| {
-                    matches!(
-                        error.kind(),
-                        ErrorKind::Cancelled
-                            | ErrorKind::Denied
-                            | ErrorKind::Io
-                            | ErrorKind::Remote
-                    )
-                });
-                passes && counts.splits.iter().any(|ledger| ledger.written > 0)
-            })
     }
 
     fn outcome(self, finished: Option<FinishAck>, status: Status) -> Outcome {

@@ -42,8 +42,8 @@ impl<'a> Ids<'a> {
         };
         let ids = rows.column(*position).as_ref();
         match ids.as_primitive_opt::<Int64Type>() {
-            Some(integers) => Self::Integers(integers),
-            None => Self::Others(shape, ids),
+            Some(integers) if integers.null_count() == 0 => Self::Integers(integers),
+            _ => Self::Others(shape, ids),
         }
     }
 

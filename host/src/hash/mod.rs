@@ -282,6 +282,7 @@ impl Cell {
     }
 
     fn digest(&self, feed: &[u8]) -> u128 {
+        // Only a secret that is too short is refused, and this one is not.
         XxHash3_128::oneshot_with_seed_and_secret(self.seed, &self.secret, feed)
             .unwrap_or_else(|_| XxHash3_128::oneshot_with_seed(self.seed, feed))
     }

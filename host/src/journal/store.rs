@@ -57,27 +57,15 @@ impl Store {
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
         })?;
-        let is_new = fs::metadata(path).map_or(true, |found| found.len() == 0);
+        if fs::metadata(path).map_or(true, |found| found.len() == 0) {
+            make(path)?;
+        }
         let store = Self {
-            connection: connect(path, is_new)?,
+            connection: connect(path)?,
             path: path.to_owned(),
             _lock: Some(own),
         };
-        match store.version()? {
-            VERSION => {}
-            // New, or made by a process that did not come any further.
-            _ => store
-                .connection
-                .execute_batch(&format!(
-                    "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-                ))
-                .map_err(|e| store.failed("make", &e))?,
-        }
-        if is_new {
-            File::open(path)
-                .and_then(|file| file.sync_all())
-                .map_err(|e| io(path, "make the journal", &e))?;
-        }
+        store.check_version()?;
         Ok(store)
     }
 
@@ -89,15 +77,12 @@ impl Store {
         let lock = lock(path, Hold::Together)?;
         let is_running = lock.is_none();
         let store = Self {
-            connection: connect(path, false)?,
+            connection: connect(path)?,
             path: path.to_owned(),
             _lock: lock,
         };
-        let run = match store.version()? {
-            VERSION => store.load()?,
-            _ => None,
-        };
-        Ok((run, is_running))
+        store.check_version()?;
+        Ok((store.load()?, is_running))
     }
 
     /// Takes the journal away, and its lock.
@@ -136,14 +121,14 @@ impl Store {
         Ok(())
     }
 
-    /// The version of its tables: that of this program, or 0 where there are none yet.
-    fn version(&self) -> Result<i64> {
-        let version = self
+    /// Refuses tables of another version.
+    fn check_version(&self) -> Result<()> {
+        let version: i64 = self
             .connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(|e| self.failed("read", &e))?;
         match version {
-            0 | VERSION => Ok(version),
+            VERSION => Ok(()),
             found => Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("the journal is of version {found}, this program knows {VERSION}"),
@@ -337,17 +322,37 @@ fn json<T: Serialize>(value: &T) -> Result<String> {
         .map_err(|e| Error::new(ErrorKind::Internal, "write to the journal").caused_by(e))
 }
 
-/// Opens the database. One that is new waits for the disk only once it is made: until its first
-/// stage nothing is lost with it.
-fn connect(path: &Path, is_new: bool) -> Result<Connection> {
+/// Makes a journal that holds nothing: beside its place, so that it is there whole or not at all,
+/// and no part of it has to wait for the disk but the whole.
+fn make(path: &Path) -> Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let failed = |e| failed(path, "make", &e);
+    // Of a process that was killed here.
+    Store::remove(&new)?;
+    let connection = Connection::open(&new).map_err(failed)?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
+             BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+        ))
+        .map_err(failed)?;
+    connection.close().map_err(|(_, e)| failed(e))?;
+    // Only now: a file that is closed gives up the locks that the database has on it.
+    let synced = File::open(&new).and_then(|file| file.sync_all());
+    synced.map_err(|e| io(path, "make the journal", &e))?;
+    // What is left of another one would be taken for a part of it.
+    Store::remove(path)?;
+    fs::rename(&new, path).map_err(|e| io(path, "make the journal", &e))
+}
+
+fn connect(path: &Path) -> Result<Connection> {
     let failed = |e| failed(path, "open", &e);
     let connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
-    let synchronous = if is_new { "OFF" } else { "FULL" };
     connection
-        .execute_batch(&format!(
-            "PRAGMA synchronous = {synchronous}; PRAGMA journal_mode = WAL;"
-        ))
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         .map_err(failed)?;
     let sound: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))

@@ -73,6 +73,25 @@ fn what_was_noted_is_there_when_it_is_opened_again() {
 }
 
 #[test]
+fn what_killed_processes_left_is_no_part_of_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.journal");
+    let beside = |ending: &str| folder.path().join(format!("a.journal{ending}"));
+    let mut old = Store::open(&path).unwrap();
+    old.replace(&run(), "boot").unwrap();
+    old.stage(0, &Stage::Prepared, false).unwrap();
+    // Killed while it took the journal away, and another while it made one.
+    std::fs::copy(beside("-wal"), beside(".kept")).unwrap();
+    drop(old);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::rename(beside(".kept"), beside("-wal")).unwrap();
+    std::fs::write(beside(".new"), "half of it").unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.load().unwrap(), None);
+    assert!(!beside(".new").exists());
+}
+
+#[test]
 fn a_second_process_is_kept_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.journal");

@@ -316,6 +316,8 @@ fn column(field: &Field) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use milvusdm_plugin_api::ReadAccount;
+
     use super::*;
 
     fn mark(rows: u64) -> Mark {
@@ -326,14 +328,17 @@ mod tests {
         }
     }
 
-    /// Two splits, of which 40 and 20 rows were acknowledged; 30 and none are durable.
+    /// Two splits that were read to their ends, 40 and 20 rows; 30 and none are durable.
     fn record() -> TargetRecord {
         let split = |acknowledged, durable| SplitRecord {
             dataset: "a".to_owned(),
             id: "0".to_owned(),
             fingerprint: "f".to_owned(),
             live: None,
-            acknowledged: mark(acknowledged),
+            acknowledged: Mark {
+                account: Some(ReadAccount::default()),
+                ..mark(acknowledged)
+            },
             durable: mark(durable),
         };
         TargetRecord {

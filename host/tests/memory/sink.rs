@@ -3,6 +3,7 @@
 //! test asks for.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow_array::RecordBatch;
@@ -47,6 +48,8 @@ pub struct SinkOptions {
     /// Bytes that are said to be free.
     pub free_bytes: Option<u64>,
     pub delay_ms: u64,
+    /// Says that a run can go on in its targets.
+    pub resumable: bool,
 }
 
 pub struct MemorySink {
@@ -79,19 +82,24 @@ impl Sink for MemorySink {
                 needs_bytes: t.spec.bytes,
                 free_bytes: self.options.free_bytes,
                 volume: "memory".into(),
+                resumable: self.options.resumable,
                 ..TargetState::default()
             })
             .collect())
     }
 
     fn prepare(&self, target: &TargetRequest) -> Result<Box<dyn TargetWriter>> {
-        if self.options.sin == "cannot prepare" {
+        if self.options.sin.ends_with("slowly") {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        if self.options.sin.starts_with("cannot prepare") {
             return Err(Error::new(ErrorKind::Denied, "no"));
         }
         Ok(Box::new(Writer {
             options: self.options.clone(),
             target: target.spec.full_name(),
             batches: Arc::default(),
+            flushes: AtomicUsize::new(0),
         }))
     }
 }
@@ -100,6 +108,7 @@ struct Writer {
     options: SinkOptions,
     target: String,
     batches: Arc<Mutex<Vec<(u64, RecordBatch)>>>,
+    flushes: AtomicUsize,
 }
 
 impl TargetWriter for Writer {
@@ -138,10 +147,24 @@ impl TargetWriter for Writer {
     }
 
     fn flush(&self) -> Result<()> {
-        Ok(())
+        let flushed = self.flushes.fetch_add(1, Ordering::Relaxed);
+        match self.options.sin.as_str() {
+            // As a disk does.
+            "fails to flush, once" if flushed == 0 => {
+                Err(Error::new(ErrorKind::Io, "pages are lost"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn finish(&self) -> Result<FinishAck> {
+        match self.options.sin.as_str() {
+            "fails to finish" => return Err(Error::new(ErrorKind::Io, "its folder is gone")),
+            "must be durable first" if self.flushes.load(Ordering::Relaxed) == 0 => {
+                return Err(Error::new(ErrorKind::Internal, "it was not flushed"));
+            }
+            _ => {}
+        }
         let batches = std::mem::take(&mut *self.batches.lock().unwrap());
         let rows = batches
             .iter()

@@ -142,6 +142,8 @@ impl TargetWriter for Hdf5Writer {
     }
 
     fn finish(&self) -> Result<FinishAck> {
+        // Before it is begun, the target can still be left as it is.
+        self.services.check_cancelled()?;
         let open = self.take().ok_or_else(finished)?;
         let path = open.target.path.clone();
         open.finish(&self.services).map_err(|e| named(e, &path))
@@ -248,13 +250,12 @@ impl OpenTarget {
     }
 
     fn finish(self, services: &Services) -> Result<FinishAck> {
-        services.check_cancelled()?;
         let Self {
             target,
             body,
             spool,
             existing,
-            partial,
+            mut partial,
         } = self;
         let closing = Closing {
             target: &target,
@@ -270,7 +271,10 @@ impl OpenTarget {
                 .complete(partial.file()?),
         }?;
         let (total, bytes) = closing.close(file, rows)?;
-        services.check_cancelled()?;
+        services.check_cancelled().inspect_err(|_| {
+            // It is whole, and the run that goes on only has to put it in its place.
+            partial.keep(target.is_kept);
+        })?;
         if let Some(existing) = &existing {
             existing.check_unchanged(&target.path)?;
         }

@@ -52,12 +52,16 @@ fn a_second_run_at_once_is_refused() {
     let space = space();
     let task = into_file(&space, "");
     let child = start(&space, &task);
-    assert_eq!(status(&space, &task)["state"], "running");
+    let known = status(&space, &task);
+    assert_eq!(known["state"], "running");
+    // Who looks leaves the run its journal: what it notes later is there.
+    wait_until_writing(&space, &task, &known);
     run(&space, &task, &[])
         .exits(2)
         .says(&["another process is running this task"]);
     end(child, Signal::KILL);
-    run(&space, &task, &[]).exits(0);
+    let report = run(&space, &task, &[]).exits(0).json();
+    assert_eq!(report["targets"][0]["action"], "resume", "{report:#}");
 }
 
 #[test]
