@@ -10,6 +10,7 @@
 //! What a sink finds at the target decides, not the journal: a journal may be behind, never ahead.
 
 mod changes;
+mod database;
 mod lock;
 mod place;
 mod record;

@@ -7,7 +7,6 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use rusqlite::config::DbConfig;
@@ -15,21 +14,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, param
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::database::{VERSION, connect, make};
 use super::lock::{self, Hold, lock};
 use super::record::{Mark, RunRecord, Stage};
 
-/// How long one process waits for another's change.
-const BUSY: Duration = Duration::from_secs(5);
-/// Version of the tables.
-const VERSION: i64 = 1;
-const TABLES: &str = "
-    CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), plan TEXT NOT NULL, boot TEXT NOT NULL);
-    CREATE TABLE target (position INTEGER PRIMARY KEY, stage TEXT NOT NULL);
-    CREATE TABLE split (
-        target INTEGER NOT NULL, position INTEGER NOT NULL,
-        acknowledged TEXT NOT NULL, durable TEXT NOT NULL,
-        PRIMARY KEY (target, position)
-    ) WITHOUT ROWID;";
 const FORGET: &str = "DELETE FROM run; DELETE FROM target; DELETE FROM split;";
 const SET_STAGE: &str = "INSERT OR REPLACE INTO target (position, stage) VALUES (?1, ?2)";
 
@@ -322,47 +310,6 @@ fn json<T: Serialize>(value: &T) -> Result<String> {
         .map_err(|e| Error::new(ErrorKind::Internal, "write to the journal").caused_by(e))
 }
 
-/// Makes a journal that holds nothing: beside its place, so that it is there whole or not at all,
-/// and no part of it has to wait for the disk but the whole.
-fn make(path: &Path) -> Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    let failed = |e| failed(path, "make", &e);
-    // Of a process that was killed here.
-    Store::remove(&new)?;
-    let connection = Connection::open(&new).map_err(failed)?;
-    connection
-        .execute_batch(&format!(
-            "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
-             BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-        ))
-        .map_err(failed)?;
-    connection.close().map_err(|(_, e)| failed(e))?;
-    // Only now: a file that is closed gives up the locks that the database has on it.
-    let synced = File::open(&new).and_then(|file| file.sync_all());
-    synced.map_err(|e| io(path, "make the journal", &e))?;
-    // What is left of another one would be taken for a part of it.
-    Store::remove(path)?;
-    fs::rename(&new, path).map_err(|e| io(path, "make the journal", &e))
-}
-
-fn connect(path: &Path) -> Result<Connection> {
-    let failed = |e| failed(path, "open", &e);
-    let connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-        .map_err(failed)?;
-    let sound: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(failed)?;
-    match sound.as_str() {
-        "ok" => Ok(connection),
-        found => Err(damaged(path, found)),
-    }
-}
-
 pub(super) fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
     let error = match error.kind() {
         // Something else is where the folder should be; that another process is at work is said
@@ -375,7 +322,7 @@ pub(super) fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
         .help("name a folder that can be written with `--state DIR`")
 }
 
-fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error {
+pub(super) fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error {
     if let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) = error.sqlite_error_code() {
         return damaged(path, &error.to_string());
     }
@@ -385,7 +332,7 @@ fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error {
         .help("see to it that the folder can be written and has room, or name another with `--state DIR`")
 }
 
-fn damaged(path: &Path, found: &str) -> Error {
+pub(super) fn damaged(path: &Path, found: &str) -> Error {
     Error::new(ErrorKind::Format, "the journal is damaged")
         .with("journal", path.display())
         .with("found", found)

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The SQLite database of a journal: how it is made, and how it is opened.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use milvusdm_plugin_api::Result;
+use rusqlite::Connection;
+
+use super::store::{Store, damaged, failed, io};
+
+/// How long one process waits for another's change.
+const BUSY: Duration = Duration::from_secs(5);
+/// Version of the tables.
+pub(super) const VERSION: i64 = 1;
+const TABLES: &str = "
+    CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), plan TEXT NOT NULL, boot TEXT NOT NULL);
+    CREATE TABLE target (position INTEGER PRIMARY KEY, stage TEXT NOT NULL);
+    CREATE TABLE split (
+        target INTEGER NOT NULL, position INTEGER NOT NULL,
+        acknowledged TEXT NOT NULL, durable TEXT NOT NULL,
+        PRIMARY KEY (target, position)
+    ) WITHOUT ROWID;";
+/// What a database has in its header that is written through a WAL: by which version it can be
+/// written, and read. Setting it by `PRAGMA` waits for the disk three times.
+/// Source: <https://www.sqlite.org/fileformat.html>, 1.3.3.
+const WAL_VERSIONS: [u8; 2] = [2, 2];
+const WAL_VERSIONS_AT: u64 = 18;
+
+/// Makes a journal that holds nothing: beside its place, so that it is there whole or not at all,
+/// and no part of it has to wait for the disk but the whole.
+///
+/// # Errors
+/// `Denied`, `Io`.
+pub(super) fn make(path: &Path) -> Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let failed = |e| failed(path, "make", &e);
+    // Of a process that was killed here.
+    Store::remove(&new)?;
+    let connection = Connection::open(&new).map_err(failed)?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;
+             BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+        ))
+        .map_err(failed)?;
+    connection.close().map_err(|(_, e)| failed(e))?;
+    // Only now: a file that is closed gives up the locks that the database has on it.
+    let file = File::options().write(true).open(&new);
+    let synced = file.and_then(|file| {
+        file.write_all_at(&WAL_VERSIONS, WAL_VERSIONS_AT)?;
+        file.sync_all()
+    });
+    synced.map_err(|e| io(path, "make the journal", &e))?;
+    // What is left of another one would be taken for a part of it.
+    Store::remove(path)?;
+    fs::rename(&new, path).map_err(|e| io(path, "make the journal", &e))
+}
+
+/// Opens a journal that is there.
+///
+/// # Errors
+/// `Format` if it is damaged, `Io`.
+pub(super) fn connect(path: &Path) -> Result<Connection> {
+    let failed = |e| failed(path, "open", &e);
+    let connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        .map_err(failed)?;
+    let sound: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(failed)?;
+    match sound.as_str() {
+        "ok" => Ok(connection),
+        found => Err(damaged(path, found)),
+    }
+}
