@@ -70,7 +70,7 @@ pub trait TargetWriter: Send + Sync {
     /// Publishes the target, and counts its rows apart from the write calls.
     ///
     /// # Errors
-    /// `Io`, `Remote`; the target is then as if the run had been aborted.
+    /// `Io`, `Remote`; nothing is published then. The host aborts it, or has the run go on later.
     fn finish(&self) -> Result<FinishAck>;
 
     /// Takes back what this run wrote and made at the target; it may have been asked to stop.
@@ -149,7 +149,7 @@ pub struct Resumed {
     /// Rows that the sink acknowledged; more may have arrived. In [`Sink::prepare`] those that will
     /// not come again.
     pub written: u64,
-    /// Whether [`TargetWriter::finish`] had been called.
+    /// Whether [`TargetWriter::finish`] had been called, and is not known to have failed.
     pub is_finishing: bool,
     /// Whether that had succeeded: the target is only named beside others, and not written again.
     pub is_finished: bool,

@@ -10,7 +10,7 @@ use super::args::{RunOptions, TaskArgs};
 use super::session::Session;
 use crate::engine;
 use crate::failure::Failure;
-use crate::journal::{Journal, Subject, Unfinished};
+use crate::journal::{Journal, Stage, Subject, Unfinished};
 use crate::plan::{Plan, Run};
 use crate::registry::Registry;
 use crate::task::Task;
@@ -106,6 +106,14 @@ impl Kept {
         self.take_up(&mut task);
         let control = Arc::clone(&session.control);
         let plan = Plan::make(&task, registry, &control, Run::TakenBack(earlier))?;
+        // Should this be interrupted, the run's result must not be looked for in a target's place.
+        for (position, target) in earlier.run.targets.iter().enumerate() {
+            if target.stage == Stage::Finishing {
+                journal
+                    .stage(position, &Stage::Prepared, true)
+                    .map_err(Failure::endpoint)?;
+            }
+        }
         engine::take_back(&plan).map_err(Failure::endpoint)?;
         for left in earlier.run.left_elsewhere(&plan.record) {
             let place = &left.location;

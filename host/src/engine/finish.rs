@@ -68,7 +68,7 @@ impl Transfer<'_> {
         self.control.check()?;
         log.stage(&Stage::Finishing)?;
         writer.finish().inspect_err(|_| {
-            // Nothing is published then, so that what stands in the target's place is not the run's.
+            // What stands in the target's place is then not what this run made of it.
             if let Err(error) = log.stage(&Stage::Prepared) {
                 tracing::warn!(into = %self.target.name(), "Noting that it is not finished failed: {error}.");
             }
@@ -78,10 +78,15 @@ impl Transfer<'_> {
     /// Writes down how far the splits came; what can be gone on with at its place is durable then.
     fn settle(&self, log: &Log<'_>, writer: &Writer) -> Result<()> {
         log.settle()?;
-        match self.is_addressed && self.target.state.resumable {
+        match self.goes_on_in_place() {
             true => log.flush(writer),
             false => Ok(()),
         }
+    }
+
+    /// Whether a run that is stopped goes on with the rows that are in their places.
+    pub(super) fn goes_on_in_place(&self) -> bool {
+        self.is_addressed && self.target.state.resumable
     }
 
     /// Leaves a target that was not finished: what was written is kept for the run to go on where

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use milvusdm_plugin_api::{ErrorKind, ReadAccount, Result};
+use milvusdm_plugin_api::{Error, ErrorKind, ReadAccount, Result};
 
 use crate::calls::Writer;
 use crate::hash::Sums;
@@ -217,7 +217,7 @@ impl<'a> Log<'a> {
         self.flush_behind(&mut self.flushed(), writer)
     }
 
-    /// Whether making the target durable never failed at a disk.
+    /// Whether making the target durable never failed but for a stop or a server.
     pub(super) fn is_sound(&self) -> bool {
         self.flushed().is_sound
     }
@@ -234,9 +234,23 @@ impl<'a> Log<'a> {
         if marks == flushed.marks {
             return Ok(());
         }
+        if !flushed.is_sound {
+            return Err(Error::new(
+                ErrorKind::Io,
+                "what was written could not be made durable before",
+            ));
+        }
         writer.flush().inspect_err(|error| {
-            // A disk tells only once what it lost: the next time, all would seem to be well.
-            flushed.is_sound &= error.kind() != ErrorKind::Io;
+            if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Remote) {
+                return;
+            }
+            // A disk tells only once what it lost: the next time, all would seem to be well. No
+            // other process is to rely on it either.
+            flushed.is_sound = false;
+            let stage = self.journal.stage(self.target, &Stage::Preparing, false);
+            if let Err(error) = stage {
+                tracing::warn!("Noting that what was written is lost failed: {error}.");
+            }
         })?;
         self.journal.marks(self.target, &marks, true)?;
         flushed.at = Instant::now();

@@ -86,7 +86,7 @@ pub(super) fn write_batches(transfer: &Transfer<'_>, writer: &Writer) -> Result<
         }
         if let Some(log) = &transfer.log {
             log.acknowledged(split, sent_before, piece)?;
-            if transfer.is_addressed {
+            if transfer.goes_on_in_place() {
                 log.flush_if_due(writer)?;
             }
         }

@@ -2,12 +2,11 @@
 //! The SQLite database of a journal: how it is made, and how it is opened.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use milvusdm_plugin_api::Result;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::store::{Store, damaged, failed, io};
 
@@ -23,11 +22,17 @@ const TABLES: &str = "
         acknowledged TEXT NOT NULL, durable TEXT NOT NULL,
         PRIMARY KEY (target, position)
     ) WITHOUT ROWID;";
-/// What a database has in its header that is written through a WAL: by which version it can be
-/// written, and read. Setting it by `PRAGMA` waits for the disk three times.
-/// Source: <https://www.sqlite.org/fileformat.html>, 1.3.3.
-const WAL_VERSIONS: [u8; 2] = [2, 2];
-const WAL_VERSIONS_AT: u64 = 18;
+/// Whether there is a journal; one without a byte holds nothing.
+///
+/// # Errors
+/// `Denied`, `Io` where that can't be told.
+pub(super) fn is_there(path: &Path) -> Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.len() > 0),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(io(path, "look at the journal", &e)),
+    }
+}
 
 /// Makes a journal that holds nothing: beside its place, so that it is there whole or not at all,
 /// and no part of it has to wait for the disk but the whole.
@@ -45,16 +50,13 @@ pub(super) fn make(path: &Path) -> Result<()> {
     connection
         .execute_batch(&format!(
             "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;
-             BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+             BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;
+             PRAGMA journal_mode = WAL;"
         ))
         .map_err(failed)?;
     connection.close().map_err(|(_, e)| failed(e))?;
     // Only now: a file that is closed gives up the locks that the database has on it.
-    let file = File::options().write(true).open(&new);
-    let synced = file.and_then(|file| {
-        file.write_all_at(&WAL_VERSIONS, WAL_VERSIONS_AT)?;
-        file.sync_all()
-    });
+    let synced = File::open(&new).and_then(|file| file.sync_all());
     synced.map_err(|e| io(path, "make the journal", &e))?;
     // What is left of another one would be taken for a part of it.
     Store::remove(path)?;
@@ -67,7 +69,9 @@ pub(super) fn make(path: &Path) -> Result<()> {
 /// `Format` if it is damaged, `Io`.
 pub(super) fn connect(path: &Path) -> Result<Connection> {
     let failed = |e| failed(path, "open", &e);
-    let connection = Connection::open(path).map_err(failed)?;
+    // One that is gone meanwhile is not made: that is what `make` is for.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     connection
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")

@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, param
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::database::{VERSION, connect, make};
+use super::database::{VERSION, connect, is_there, make};
 use super::lock::{self, Hold, lock};
 use super::record::{Mark, RunRecord, Stage};
 
@@ -45,7 +45,7 @@ impl Store {
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
         })?;
-        if fs::metadata(path).map_or(true, |found| found.len() == 0) {
+        if !is_there(path)? {
             make(path)?;
         }
         let store = Self {
@@ -64,6 +64,9 @@ impl Store {
     pub fn look(path: &Path) -> Result<(Option<(RunRecord, String)>, bool)> {
         let lock = lock(path, Hold::Together)?;
         let is_running = lock.is_none();
+        if !is_there(path)? {
+            return Ok((None, is_running));
+        }
         let store = Self {
             connection: connect(path)?,
             path: path.to_owned(),
@@ -117,6 +120,7 @@ impl Store {
             .map_err(|e| self.failed("read", &e))?;
         match version {
             VERSION => Ok(()),
+            0 => Err(damaged(&self.path, "a database that is no journal")),
             found => Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("the journal is of version {found}, this program knows {VERSION}"),

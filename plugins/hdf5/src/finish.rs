@@ -48,7 +48,10 @@ impl Closing<'_> {
         file.close()?;
         self.partial.take_back()?;
         room::give_back(self.partial.file()?)?;
-        let bytes = sync(self.partial)?;
+        let bytes = sync(self.partial).inspect_err(|_| {
+            // What the disk lost is not told again: no run may take the file for whole.
+            let _ = self.partial.file().map(|file| file.set_len(0));
+        })?;
         Ok((self.read_back(counted)?, bytes))
     }
 

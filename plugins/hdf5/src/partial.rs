@@ -197,7 +197,7 @@ impl Partial {
     /// # Errors
     /// `Exists` if there is a file that must not be replaced, or another run took this one away;
     /// `Denied`, `Io`.
-    pub fn publish(mut self, replaces: bool) -> Result<Option<Error>> {
+    pub fn publish(&mut self, replaces: bool) -> Result<Option<Error>> {
         self.check_place()?;
         let failed = |e: &std::io::Error| {
             Error::io("putting the file in its place", e).with("target", self.target.display())
@@ -219,7 +219,7 @@ impl Partial {
         };
         if let Err(e) = placed {
             let error = failed(&e.error);
-            // Back to where dropping removes it.
+            // Back to where dropping removes it, unless it is kept.
             self.temp = Some(e.file);
             return Err(match error.kind() {
                 ErrorKind::Exists => {

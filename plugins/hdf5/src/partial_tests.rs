@@ -49,7 +49,7 @@ fn folders_that_were_there_before_stay() {
 fn a_published_file_has_its_name_and_usual_permissions() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("a/c.h5");
-    let partial = Partial::create(&Arc::default(), &target, "").unwrap();
+    let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
     partial.publish(false).unwrap();
     assert_eq!(names(&folder.path().join("a")), ["c.h5"]);
     let plain = folder.path().join("plain");
@@ -62,16 +62,17 @@ fn a_published_file_has_its_name_and_usual_permissions() {
 fn a_file_that_appeared_is_replaced_only_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("c.h5");
-    let partial = Partial::create(&Arc::default(), &target, "").unwrap();
+    let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
     fs::write(&target, "theirs").unwrap();
     fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
     assert_eq!(
         partial.publish(false).unwrap_err().kind(),
         ErrorKind::Exists
     );
+    drop(partial);
     assert_eq!(fs::read(&target).unwrap(), b"theirs");
     assert_eq!(names(folder.path()), ["c.h5"]);
-    let partial = Partial::create(&Arc::default(), &target, "").unwrap();
+    let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
     partial.publish(true).unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"");
     let mode = fs::metadata(&target).unwrap().permissions().mode();
@@ -99,7 +100,7 @@ fn a_file_that_another_run_takes_away_is_noticed() {
     drop(partial);
     assert_eq!(names(folder.path()), [""; 0]);
     for is_made_anew in [false, true] {
-        let partial = Partial::create(&Arc::default(), &target, "").unwrap();
+        let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
         partial.hand_over(|_| Ok(())).unwrap();
         take(partial.path().unwrap());
         if is_made_anew {
@@ -107,6 +108,7 @@ fn a_file_that_another_run_takes_away_is_noticed() {
         }
         taken_away(&partial.take_back().unwrap_err());
         taken_away(&partial.publish(false).unwrap_err());
+        drop(partial);
         assert_eq!(names(folder.path()), [""; 0]);
     }
 }
@@ -125,7 +127,7 @@ fn what_was_published_stays_though_its_folder_can_not_be_synced() {
     let error = partial.publish(false).unwrap().unwrap();
     assert!(error.to_string().contains("folder: /no"), "{error}");
     assert_eq!(names(folder.path()), ["c.h5"]);
-    let partial = Partial::create(&Arc::default(), &target, "").unwrap();
+    let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
     assert!(partial.publish(true).unwrap().is_none());
 }
 
@@ -158,7 +160,7 @@ fn a_run_takes_up_again_what_it_left_and_nobody_elses() {
     let other = Partial::reopen(&Arc::default(), &target, "efgh5678").unwrap_err();
     assert_eq!(other.kind(), ErrorKind::NotFound);
     drop(Partial::reopen(&Arc::default(), &target, "abcd1234").unwrap());
-    let partial = Partial::reopen(&Arc::default(), &target, "abcd1234").unwrap();
+    let mut partial = Partial::reopen(&Arc::default(), &target, "abcd1234").unwrap();
     partial.publish(false).unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"rows");
     let mut partial = Partial::create(&Arc::default(), &target, "abcd1234").unwrap();
@@ -174,7 +176,7 @@ fn a_run_takes_up_again_what_it_left_and_nobody_elses() {
 fn a_long_name_fits_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join(format!("{}.h5", "x".repeat(250)));
-    let partial = Partial::create(&Arc::default(), &target, "").unwrap();
+    let mut partial = Partial::create(&Arc::default(), &target, "").unwrap();
     partial.publish(false).unwrap();
     assert!(target.exists());
 }

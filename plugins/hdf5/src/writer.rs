@@ -3,7 +3,7 @@
 //! else through the library in order; strings are kept aside and written at the end.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use milvusdm_plugin_api::{
@@ -15,6 +15,7 @@ use crate::cells::Cells;
 use crate::direct::DirectFile;
 use crate::finish::{self, Closing};
 use crate::growing::GrowingFile;
+use crate::h5::NewFile;
 use crate::options::SinkOptions;
 use crate::partial::Partial;
 use crate::plan::{FilePlan, PlanColumn};
@@ -25,6 +26,8 @@ use crate::spool::Spool;
 pub struct Hdf5Writer {
     /// `None` once it was finished or aborted; writing only ever reads it.
     open: RwLock<Option<OpenTarget>>,
+    /// The file that could not be finished.
+    unfinished: Mutex<Option<Partial>>,
     services: Services,
 }
 
@@ -112,6 +115,7 @@ impl Hdf5Writer {
         open.copy_existing(&services)?;
         Ok(Self {
             open: RwLock::new(Some(open)),
+            unfinished: Mutex::new(None),
             services,
         })
     }
@@ -119,6 +123,12 @@ impl Hdf5Writer {
     fn take(&self) -> Option<OpenTarget> {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         open.take()
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Option<Partial>> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_open<T>(&self, run: impl FnOnce(&OpenTarget) -> Result<T>) -> Result<T> {
@@ -146,12 +156,17 @@ impl TargetWriter for Hdf5Writer {
         self.services.check_cancelled()?;
         let open = self.take().ok_or_else(finished)?;
         let path = open.target.path.clone();
-        open.finish(&self.services).map_err(|e| named(e, &path))
+        let (partial, outcome) = open.finish(&self.services);
+        if outcome.is_err() {
+            *self.unfinished() = Some(partial);
+        }
+        outcome.map_err(|e| named(e, &path))
     }
 
     fn abort(&self) -> Result<()> {
-        if let Some(mut open) = self.take() {
-            open.partial.keep(false);
+        let partial = self.take().map(|open| open.partial);
+        for mut partial in partial.into_iter().chain(self.unfinished().take()) {
+            partial.keep(false);
         }
         Ok(())
     }
@@ -249,7 +264,8 @@ impl OpenTarget {
         finish::sync(&self.partial).map(|_| ())
     }
 
-    fn finish(self, services: &Services) -> Result<FinishAck> {
+    /// Brings the target to its end; gives back the file, which is published if that succeeds.
+    fn finish(self, services: &Services) -> (Partial, Result<FinishAck>) {
         let Self {
             target,
             body,
@@ -257,45 +273,62 @@ impl OpenTarget {
             existing,
             mut partial,
         } = self;
+        // What can't be put in its place now may be put there by the run that goes on.
+        partial.keep(target.is_kept);
         let closing = Closing {
             target: &target,
             spool: spool.as_ref(),
             partial: &partial,
             services,
         };
-        let (file, rows) = match body {
-            Body::Direct(direct) => direct.complete(),
-            Body::Growing(growing) => growing
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner)
-                .complete(partial.file()?),
-        }?;
-        let (total, bytes) = closing.close(file, rows)?;
-        services.check_cancelled().inspect_err(|_| {
-            // It is whole, and the run that goes on only has to put it in its place.
-            partial.keep(target.is_kept);
-        })?;
-        if let Some(existing) = &existing {
-            existing.check_unchanged(&target.path)?;
-        }
-        let unsure = partial.publish(match target.mode {
-            Mode::Fail | Mode::Skip => false,
-            Mode::Append => existing.is_some(),
-            Mode::Overwrite => true,
-        })?;
-        if let Some(error) = unsure {
-            let message =
-                format!("The file is in its place, but a power cut could undo that: {error}.");
-            services.log(LogLevel::Warn, &message);
-        }
-        let before = existing.as_ref().map_or(0, Existing::rows);
-        Ok(FinishAck {
-            rows_added: Some(total.saturating_sub(before)),
-            rows_total: Some(total),
-            location: target.path.display().to_string(),
-            bytes: Some(bytes),
-        })
+        let closed = complete(body, &partial).and_then(|(file, rows)| closing.close(file, rows));
+        let outcome = closed.and_then(|(total, bytes)| {
+            publish(&target, existing.as_ref(), &mut partial, services)?;
+            let before = existing.as_ref().map_or(0, Existing::rows);
+            Ok(FinishAck {
+                rows_added: Some(total.saturating_sub(before)),
+                rows_total: Some(total),
+                location: target.path.display().to_string(),
+                bytes: Some(bytes),
+            })
+        });
+        (partial, outcome)
     }
+}
+
+/// The file as the library has it, and its rows.
+fn complete(body: Body, partial: &Partial) -> Result<(NewFile, u64)> {
+    match body {
+        Body::Direct(direct) => direct.complete(),
+        Body::Growing(growing) => growing
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .complete(partial.file()?),
+    }
+}
+
+/// Puts the closed file in its place.
+fn publish(
+    target: &NewTarget,
+    existing: Option<&Existing>,
+    partial: &mut Partial,
+    services: &Services,
+) -> Result<()> {
+    services.check_cancelled()?;
+    if let Some(existing) = existing {
+        existing.check_unchanged(&target.path)?;
+    }
+    let unsure = partial.publish(match target.mode {
+        Mode::Fail | Mode::Skip => false,
+        Mode::Append => existing.is_some(),
+        Mode::Overwrite => true,
+    })?;
+    if let Some(error) = unsure {
+        let message =
+            format!("The file is in its place, but a power cut could undo that: {error}.");
+        services.log(LogLevel::Warn, &message);
+    }
+    Ok(())
 }
 
 fn finished() -> Error {
@@ -313,66 +346,5 @@ fn named(error: Error, path: &Path) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{FixedSizeBinaryArray, RecordBatch};
-    use milvusdm_plugin_api::model::{BitOrder, SchemaBuilder, VectorType};
-    use milvusdm_plugin_api::{HostCalls, TargetSpec};
-
-    use super::*;
-
-    /// Begins another run on the same target whenever this one asks whether to stop.
-    struct OtherRun {
-        target: PathBuf,
-        began: Mutex<Vec<bool>>,
-    }
-
-    impl HostCalls for OtherRun {
-        fn log(&self, _: LogLevel, message: &str) {
-            panic!("{message}");
-        }
-        fn progress(&self, _: &str, _: u64, _: u64) {}
-        fn is_cancelled(&self) -> bool {
-            let other = Partial::create(&Arc::default(), &self.target, "");
-            self.began.lock().unwrap().push(other.is_ok());
-            false
-        }
-        fn mask_secret(&self, _: &str) {}
-    }
-
-    #[test]
-    fn no_other_run_takes_the_file_from_its_making_to_its_place() {
-        let vector = VectorType::binary(8, BitOrder::Msb);
-        let schema = SchemaBuilder::new().vector("v", &vector).unwrap();
-        let schema = schema.finish().unwrap();
-        for rows in [Some(3), None] {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("a.h5");
-            let other = Arc::new(OtherRun {
-                target: path.clone(),
-                began: Mutex::default(),
-            });
-            let options = SinkOptions::at("a.h5");
-            let target = NewTarget {
-                plan: FilePlan::of(&schema, &TargetSpec::default(), &options).unwrap(),
-                options,
-                path: path.clone(),
-                mode: Mode::Fail,
-                rows,
-                resumed: None,
-                is_kept: false,
-            };
-            let partial = Partial::create(&Arc::default(), &path, "").unwrap();
-            let services = Services::new(other.clone());
-            let writer = Hdf5Writer::create(target, None, partial, services).unwrap();
-            let bytes = FixedSizeBinaryArray::new(1, vec![1u8, 2, 3].into(), None);
-            let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(bytes)]).unwrap();
-            writer.write(WriteAt { split: 0, row: 0 }, batch).unwrap();
-            assert_eq!(writer.finish().unwrap().rows_total, Some(3));
-            // Writing, finishing, and just before the file is put in its place.
-            assert_eq!(*other.began.lock().unwrap(), [false; 3]);
-            assert!(path.exists());
-        }
-    }
-}
+#[path = "writer_tests.rs"]
+mod tests;

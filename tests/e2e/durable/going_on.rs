@@ -51,7 +51,11 @@ fn the_journal_can_be_kept_elsewhere_or_not_at_all() {
 fn a_second_run_at_once_is_refused() {
     let space = space();
     let task = into_file(&space, "");
-    let child = start(&space, &task);
+    // Long enough for all that is asked meanwhile.
+    let args = ["run", &task, "--rows-per-second", "800"];
+    let before = status(&space, &task);
+    let child = milvusdm(&space, &args).start();
+    wait_until_writing(&space, &task, &before);
     let known = status(&space, &task);
     assert_eq!(known["state"], "running");
     // Who looks leaves the run its journal: what it notes later is there.
