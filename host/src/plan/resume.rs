@@ -168,9 +168,13 @@ pub(super) fn settle(
 
 /// What the sink would have said, had the process lived to hear it.
 fn complete(target: &PlannedTarget, rows: u64) -> FinishAck {
+    let before = match target.request.spec.mode {
+        Mode::Append => target.state.rows.unwrap_or(0),
+        _ => 0,
+    };
     FinishAck {
         rows_added: Some(rows),
-        rows_total: Some(rows),
+        rows_total: Some(before.saturating_add(rows)),
         location: target.state.location.clone(),
         bytes: None,
     }

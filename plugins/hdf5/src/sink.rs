@@ -177,8 +177,13 @@ impl Hdf5Sink {
         }
         let is_appended = found.is_some() && spec.mode == Mode::Append;
         state.resumable = self.is_resumable(&plan, request, is_appended);
-        if state.resumable {
-            state.found = self.found(&plan, &path, spec);
+        let seen = match state.resumable {
+            true => Ok(self.found(&plan, &path, spec)),
+            false => self.published(&plan, &path, spec),
+        };
+        match seen {
+            Ok(seen) => state.found = seen,
+            Err(error) => state.refusals.push(error),
         }
         if state.found.is_some() {
             // The file that is gone on with has its room.
@@ -224,10 +229,7 @@ impl Hdf5Sink {
             .resumed
             .as_ref()
             .filter(|resumed| resumed.is_prepared)?;
-        let has_ids = plan
-            .columns
-            .iter()
-            .any(|column| column.dataset.name == self.options.ids);
+        let has_ids = self.has_ids(plan);
         // What can't be opened is none of ours, or of no use.
         let holds_all = |path: &Path| {
             let contents = append::open_target(path, &self.options, has_ids).ok();
@@ -245,15 +247,48 @@ impl Hdf5Sink {
         rows.map(Found::Complete)
     }
 
+    /// Whether the rows of a target that can't be gone on with were put in their place, and the
+    /// process died before it could say so.
+    ///
+    /// # Errors
+    /// `Exists` if that can't be told: they might be appended twice. What opening the file answers.
+    fn published(&self, plan: &FilePlan, path: &Path, spec: &TargetSpec) -> Result<Option<Found>> {
+        let resumed = spec.resumed.as_ref().filter(|resumed| resumed.is_finishing);
+        let Some(resumed) = resumed else {
+            return Ok(None);
+        };
+        // A file that is replaced may have as many rows: it is written again.
+        if spec.mode == Mode::Overwrite || target::file_at(path)?.is_none() {
+            return Ok(None);
+        }
+        let rows = append::open_target(path, &self.options, self.has_ids(plan))?.rows();
+        let before = match resumed.existed {
+            true => resumed.rows_before.unwrap_or(0),
+            false => 0,
+        };
+        let after = before.saturating_add(resumed.written);
+        match rows {
+            _ if rows == after => Ok(Some(Found::Complete(resumed.written))),
+            _ if spec.mode != Mode::Append || (resumed.existed && rows == before) => Ok(None),
+            _ => Err(Error::new(
+                ErrorKind::Exists,
+                format!("{rows} rows are there, {before} were before the run and {after} would be after it: whether its rows are among them can't be told"),
+            )
+            .with("target", path.display())
+            .help("look at what is there; `--restart` appends all rows of the run")),
+        }
+    }
+
+    fn has_ids(&self, plan: &FilePlan) -> bool {
+        let mut columns = plan.columns.iter();
+        columns.any(|column| column.dataset.name == self.options.ids)
+    }
+
     /// How the source reads the file that is there.
     fn read_back(&self, plan: &FilePlan, path: &Path) -> Option<Value> {
         let path = path.to_str()?;
         let SinkOptions { vectors, ids, .. } = &self.options;
-        let has_ids = plan
-            .columns
-            .iter()
-            .any(|column| column.dataset.name == *ids);
-        let ids = match has_ids {
+        let ids = match self.has_ids(plan) {
             true => format!("/{ids}"),
             false => "none".to_owned(),
         };

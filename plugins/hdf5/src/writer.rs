@@ -26,7 +26,7 @@ use crate::spool::Spool;
 pub struct Hdf5Writer {
     /// `None` once it was finished or aborted; writing only ever reads it.
     open: RwLock<Option<OpenTarget>>,
-    /// The file that could not be finished.
+    /// The file that could not be finished, for the run to go on with.
     unfinished: Mutex<Option<Partial>>,
     services: Services,
 }
@@ -155,9 +155,9 @@ impl TargetWriter for Hdf5Writer {
         // Before it is begun, the target can still be left as it is.
         self.services.check_cancelled()?;
         let open = self.take().ok_or_else(finished)?;
-        let path = open.target.path.clone();
+        let (path, is_kept) = (open.target.path.clone(), open.target.is_kept);
         let (partial, outcome) = open.finish(&self.services);
-        if outcome.is_err() {
+        if outcome.is_err() && is_kept {
             *self.unfinished() = Some(partial);
         }
         outcome.map_err(|e| named(e, &path))

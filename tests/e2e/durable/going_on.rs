@@ -68,6 +68,45 @@ fn a_second_run_at_once_is_refused() {
     assert_eq!(report["targets"][0]["action"], "resume", "{report:#}");
 }
 
+/// Has the journal say what it says of a process that died between publishing and saying so.
+fn forget_the_end(space: &Space) {
+    let journal = rusqlite::Connection::open(journal(space)).expect("a journal");
+    let changed = journal.execute("UPDATE target SET stage = '\"finishing\"'", []);
+    assert_eq!(changed.expect("a change"), 1);
+}
+
+#[test]
+fn rows_that_were_published_before_the_process_died_are_not_moved_again() {
+    for (mode, before) in [("fail", 0), ("append", 0), ("append", ROWS)] {
+        let space = space();
+        if before > 0 {
+            make(&space, "out.h5", 2);
+        }
+        let task = into_file(&space, &format!("mode: {mode}"));
+        run(&space, &task, &[]).exits(0);
+        forget_the_end(&space);
+        let report = run(&space, &task, &[]).exits(0).json();
+        let target = &report["targets"][0];
+        assert_eq!(target["action"], "resume", "{report:#}");
+        assert_eq!(target["rows_total"], before + ROWS, "{report:#}");
+        assert_eq!(report["ledger"]["written"], ROWS, "{report:#}");
+    }
+}
+
+#[test]
+fn appended_rows_that_may_be_there_are_not_appended_again() {
+    let space = space();
+    let task = into_file(&space, "mode: append");
+    run(&space, &task, &[]).exits(0);
+    forget_the_end(&space);
+    let other = format!("random:{}?dim=8", 7);
+    let args = ["copy", &other, "hdf5:out.h5", "--mode", "append"];
+    milvusdm(&space, &args).run().exits(0);
+    run(&space, &task, &[])
+        .exits(2)
+        .says(&["4007 rows are there, 0 were before the run and 4000 would be after it"]);
+}
+
 #[test]
 fn a_run_that_still_compares_is_running() {
     let (space, server) = (space(), server());
