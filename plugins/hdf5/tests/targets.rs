@@ -455,5 +455,6 @@ fn a_stopped_run_stops() {
         ErrorKind::Cancelled
     );
     assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Cancelled);
+    drop(writer);
     assert_eq!(files(folder.path()), [""; 0]);
 }
