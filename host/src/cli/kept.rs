@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use milvusdm_plugin_api::{Error, ErrorKind};
+use milvusdm_plugin_api::{Error, ErrorKind, Found};
 
 use super::args::{RunOptions, TaskArgs};
 use super::session::Session;
 use crate::engine;
 use crate::failure::Failure;
-use crate::journal::{Journal, Stage, Subject, Unfinished};
+use crate::journal::{Journal, Stage, Subject, TargetRecord, Unfinished};
 use crate::plan::{Plan, Run};
 use crate::registry::Registry;
 use crate::task::Task;
@@ -106,9 +106,15 @@ impl Kept {
         self.take_up(&mut task);
         let control = Arc::clone(&session.control);
         let plan = Plan::make(&task, registry, &control, Run::TakenBack(earlier))?;
-        // Should this be interrupted, the run's result must not be looked for in a target's place.
+        // Should this be interrupted, the result of a target that is taken back must not be looked
+        // for in its place; of one that is there already, it is.
+        let is_half = |then: &TargetRecord| {
+            let mut targets = plan.targets.iter();
+            let found = targets.find_map(|now| now.state.found.filter(|_| now.name() == then.name));
+            matches!(found, Some(Found::Acknowledged | Found::Rows(_)))
+        };
         for (position, target) in earlier.run.targets.iter().enumerate() {
-            if target.stage == Stage::Finishing {
+            if target.stage == Stage::Finishing && is_half(target) {
                 journal
                     .stage(position, &Stage::Prepared, true)
                     .map_err(Failure::endpoint)?;
