@@ -31,6 +31,7 @@ pub mod program;
 pub mod registry;
 pub mod report;
 pub mod scaffold;
+mod seal;
 pub mod task;
 pub mod verify;
 

@@ -380,9 +380,12 @@ pub struct RunReport {
     pub refusals: Vec<Refusal>,
     /// What a person should know.
     pub notices: Vec<String>,
-    /// Bytes that went through.
+    /// Rows that this process moved: `written` less those that an earlier one did.
+    #[serde(default)]
+    pub rows: u64,
+    /// Bytes that it moved.
     pub bytes: u64,
-    /// How long it took.
+    /// How long that took.
     pub seconds: f64,
     /// What stopped the run.
     pub error: Option<Error>,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Dumps and what they restore; receipts that were altered.
 
-use std::time::{Duration, Instant};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use milvusdm_standin::{Standin, StandinOptions};
 use serde_json::Value;
@@ -76,10 +78,14 @@ fn a_second_dump_writes_what_changed_and_drops_what_is_gone() {
     let dump = ["dump", "hdf5:in/?columns=none", "backup", "--json"];
     let first = run(&space, &dump).exits(0).json();
     assert_eq!(first["ledger"]["written"], 150, "{first:#}");
+    let before = files_of(&space.path("backup"));
     let again = run(&space, &dump).exits(0).json();
     assert_eq!(again["ledger"]["written"], 0, "{again:#}");
-    let kept = std::fs::metadata(space.path("backup")).expect("the dump");
-    assert!(kept.is_dir());
+    assert_eq!(
+        files_of(&space.path("backup")),
+        before,
+        "nothing is written"
+    );
     make("b", "4");
     std::fs::remove_file(space.path("in/c.h5")).expect("a file of ours");
     let third = run(&space, &dump).exits(0).json();
@@ -98,6 +104,91 @@ fn a_second_dump_writes_what_changed_and_drops_what_is_gone() {
         .to_owned();
     let shown = read_h5(&space.path("backup").join(file));
     assert_eq!(shown["attributes"]["milvusdm_format"], 1, "{shown:#}");
+}
+
+#[test]
+fn a_dump_is_checked_where_it_lies_and_what_was_altered_is_dumped_again() {
+    let space = Space::new();
+    let dump = ["dump", "random:50?dim=4&seed=1", "backup", "--json"];
+    run(&space, &dump).exits(0);
+    run(&space, &["verify", "backup"])
+        .exits(0)
+        .prints(&["The dump is whole: 1 dataset", "50 rows"]);
+    let file = manifest(&space)["datasets"][0]["file"]
+        .as_str()
+        .map(str::to_owned);
+    let path = space.path("backup").join(file.expect("a name"));
+    // As large as it was.
+    let mut bytes = std::fs::read(&path).expect("a file");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    std::fs::write(&path, &bytes).expect("a file");
+    space.write("backup/notes.txt", "mine");
+    let report = run(&space, &["verify", "backup", "--json"]).exits(1).json();
+    assert_eq!(report["datasets"][0]["whole"], false, "{report:#}");
+    assert_eq!(report["strays"], serde_json::json!(["notes.txt"]));
+    let outcome = run(&space, &dump)
+        .exits(0)
+        .says(&["altered since it was dumped"]);
+    assert_eq!(outcome.json()["ledger"]["written"], 50, "{outcome}");
+    run(&space, &["verify", "backup"])
+        .exits(0)
+        .prints(&["notes.txt is no part of the dump"]);
+    // Copied elsewhere, its files have other times, and are what they were.
+    run_cp(&space, "backup", "copy");
+    let report = run(&space, &["dump", dump[1], "copy", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(report["ledger"]["written"], 0, "{report:#}");
+    run(&space, &["verify", "copy"]).exits(0);
+    run(&space, &["verify", "in"]).exits(2);
+    run(&space, &["verify", "copy", "--sample", "5"]).exits(2);
+}
+
+#[test]
+fn a_manifest_that_was_altered_is_told() {
+    let space = Space::new();
+    let dump = ["dump", "random:50?dim=4&seed=1", "backup"];
+    run(&space, &dump).exits(0);
+    let whole = std::fs::read_to_string(space.path("backup/manifest.json")).expect("a manifest");
+    for altered in [
+        whole.replace("\"rows\": 50", "\"rows\": 51"),
+        whole[..whole.len() / 2].to_owned(),
+        String::new(),
+    ] {
+        space.write("backup/manifest.json", altered);
+        for args in [
+            &["verify", "backup"][..],
+            &["restore", "backup", "hdf5:out.h5"],
+        ] {
+            run(&space, args)
+                .exits(4)
+                .says(&["this is no manifest", "a copy of the dump"]);
+        }
+        run(&space, &dump).exits(2).says(&["this is no manifest"]);
+    }
+    space.write("backup/manifest.json", whole);
+    run(&space, &["verify", "backup"]).exits(0);
+}
+
+fn run_cp(space: &Space, from: &str, to: &str) {
+    let mut copy = std::process::Command::new("cp");
+    copy.current_dir(space.root()).args(["-r", from, to]);
+    assert!(copy.status().expect("cp starts").success());
+}
+
+/// Every file below a folder, with its inode and when it was written.
+fn files_of(folder: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let about = path.metadata().expect("a file");
+        match about.is_dir() {
+            true => found.extend(files_of(&path)),
+            false => found.push((path, about.ino(), about.modified().expect("a time"))),
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]

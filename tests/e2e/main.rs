@@ -49,3 +49,4 @@ mod task_errors;
 mod twins;
 mod vendor;
 mod verify;
+mod verify_claims;

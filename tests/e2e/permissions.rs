@@ -95,6 +95,19 @@ fn sources_are_read_from_a_read_only_mount() {
 }
 
 #[test]
+fn a_run_is_looked_at_and_verified_by_a_user_who_may_not_write_anything() {
+    let space = Space::new();
+    let task = "source: {plugin: random, rows: 50, dim: 4}\nsink: {plugin: hdf5, path: out.h5}\n";
+    let task = text(space.write("task.yaml", task));
+    milvusdm(&space, &["run", &task]).run().exits(0);
+    let status = as_plain_user(&space, &["status", &task, "--json"]).exits(0);
+    assert_eq!(status.json()["state"], "finished", "{status}");
+    as_plain_user(&space, &["verify", &task])
+        .exits(0)
+        .prints(&["as the run hashed them"]);
+}
+
+#[test]
 fn a_source_that_may_not_be_read_is_named() {
     let space = Space::new();
     open_folder(&space, "home");

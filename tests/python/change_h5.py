@@ -4,6 +4,8 @@
 
     change_h5.py FILE drop|double|flip|rename ROW
     change_h5.py FILE swap ROW OTHER
+    change_h5.py FILE narrow ROW            takes away the last element of each vector
+    change_h5.py FILE metric ROW            says that they are for the metric L2
 """
 import sys
 
@@ -22,6 +24,11 @@ def main(path, what, row, other=0):
             bits[row, bits.shape[1] // 2] ^= 1
         elif what == "swap":
             vectors[[row, other]] = vectors[[other, row]]
+        elif what == "narrow":
+            all_rows["embeddings"] = vectors[:, :-1]
+            file.attrs["dim"] = vectors.shape[1] - 1
+        elif what == "metric":
+            file.attrs["metric"] = "l2"
         elif what == "rename":
             all_rows["ids"][row] = 999_999
         for name, values in all_rows.items():

@@ -108,8 +108,17 @@ pub(super) struct TaskArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    #[command(flatten)]
-    pub task: TaskArgs,
+    /// The task file, or the folder of a dump
+    #[arg(value_name = "TASK.yaml|DIR")]
+    pub what: PathBuf,
+
+    /// The folder of the journal, where the run was given one
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Read the source even where the task's last run hashed its rows
+    #[arg(long, conflicts_with = "sample")]
+    pub read_source: bool,
 
     /// Look only at about N rows of each target, at even distances
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]

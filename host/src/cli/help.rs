@@ -159,16 +159,22 @@ with the task's conversions. Writes nothing. Where the task's last run hashed it
 is unchanged since, its hashes stand for the source, and only the target is read.
 
 Rows are compared by a 128-bit hash of id and values; their order means nothing. Rows that are \
-missing, only at the target, changed or doubled are counted and the first 100 of each named by id. \
+missing, only at the target, changed or doubled are counted and the first 20 of each named by id, 100 \
+with `--json`. \
 It takes bounded memory, and one reading of both sides; a second one where they differ. The exit \
 code is 0 if all targets are equal, 1 if one differs or is missing, 2 if the task can't be \
-verified. Task files of MilvusDM 1.0 do as well.";
+verified. Task files of MilvusDM 1.0 do as well.
+
+Given the folder of a dump, it holds every file against the digest that its manifest has of it; 1 means \
+that a file is missing or was altered.";
 
 pub(super) const VERIFY: &str = "\
 Examples:
   milvusdm verify task.yaml
   milvusdm verify task.yaml --sample 1000          a quick look at about 1000 rows
   milvusdm verify task.yaml --json                 with all sums, for programs
+  milvusdm verify task.yaml --read-source          trust no hashes of the run
+  milvusdm verify backup/                          a dump: is each file as it was written?
   milvusdm verify F2M.yaml";
 
 pub(super) const CONVERT_ABOUT: &str = "\

@@ -4,18 +4,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use milvusdm_plugin_api::{Error, ErrorKind, Found};
+use milvusdm_plugin_api::{Error, ErrorKind};
 
-use super::args::{RunOptions, TaskArgs};
+use super::args::RunOptions;
 use super::session::Session;
 use crate::engine;
 use crate::failure::Failure;
-use crate::journal::{Journal, Stage, Subject, TargetRecord, Unfinished};
+use crate::journal::{Journal, RunRecord, Stage, Subject, TargetRecord, Unfinished};
 use crate::plan::{Plan, Run};
 use crate::registry::Registry;
 use crate::task::Task;
 
 /// A task's journal, and what it says of an earlier process.
+#[derive(Default)]
 pub(super) struct Kept {
     journal: Option<Journal>,
     earlier: Option<Unfinished>,
@@ -27,12 +28,8 @@ impl Kept {
     /// # Errors
     /// What [`Journal::open`] answers; a folder that was not asked for may be missing.
     pub fn open(subject: &Subject, options: &RunOptions) -> Result<Self, Failure> {
-        let none = Self {
-            journal: None,
-            earlier: None,
-        };
         if options.no_journal {
-            return Ok(none);
+            return Ok(Self::default());
         }
         let place = subject.journal(options.state.as_deref());
         // One that is there may tell of rows that must not be moved twice.
@@ -47,7 +44,7 @@ impl Kept {
             }),
             Err(error) if may_do_without && is_about_the_folder(&error) => {
                 tracing::warn!("Without a journal, a run that is stopped can't go on: {error}.");
-                Ok(none)
+                Ok(Self::default())
             }
             Err(error) => Err(Failure::task(error)),
         }
@@ -65,18 +62,22 @@ impl Kept {
         self.journal.as_ref()
     }
 
-    /// Gives the journal back. That of a command goes when nothing is left to go on with: what
-    /// `status` and `verify` ask for is that of a task file.
+    /// Gives the journal back, once the report was handed out if the run `is_done`. That of a command
+    /// goes when nothing is left to go on with: what `status` and `verify` ask for is that of a task
+    /// file.
     pub fn end(self, subject: &Subject, is_done: bool) {
-        let Some(journal) = self.journal.filter(|_| !subject.is_file()) else {
-            return;
+        let Some(journal) = self.journal else { return };
+        let ended = match (is_done, subject.is_file()) {
+            (true, true) => journal.reported(),
+            (true, false) => journal.end(),
+            (false, true) => Ok(()),
+            (false, false) => journal.last().and_then(|last| match last {
+                Some(_) => Ok(()),
+                None => journal.end(),
+            }),
         };
-        let ended = journal.last().and_then(|last| match last {
-            Some(last) if !is_done || last.run.is_unfinished() => Ok(()),
-            _ => journal.end(),
-        });
         if let Err(error) = ended {
-            tracing::warn!("The journal stays: {error}.");
+            tracing::warn!("Noting that the run is done failed: {error}.");
         }
     }
 
@@ -106,12 +107,14 @@ impl Kept {
         self.take_up(&mut task);
         let control = Arc::clone(&session.control);
         let plan = Plan::make(&task, registry, &control, Run::TakenBack(earlier))?;
+        if let Some(error) = plan.in_the_way() {
+            return Err(Failure::task(error));
+        }
         // Should this be interrupted, the result of a target that is taken back must not be looked
         // for in its place; of one that is there already, it is.
         let is_half = |then: &TargetRecord| {
             let mut targets = plan.targets.iter();
-            let found = targets.find_map(|now| now.state.found.filter(|_| now.name() == then.name));
-            matches!(found, Some(Found::Acknowledged | Found::Rows(_)))
+            targets.any(|now| now.is_half_written() && now.name() == then.name)
         };
         for (position, target) in earlier.run.targets.iter().enumerate() {
             if target.stage == Stage::Finishing && is_half(target) {
@@ -121,15 +124,27 @@ impl Kept {
             }
         }
         engine::take_back(&plan).map_err(Failure::endpoint)?;
-        for left in earlier.run.left_elsewhere(&plan.record) {
-            let place = &left.location;
-            tracing::warn!(
-                "{place}: what the earlier run left stays, because the task does not name it any more."
-            );
-        }
+        warn_of_left(&earlier.run, &plan.record);
         journal.clear().map_err(Failure::endpoint)?;
         self.earlier = None;
         Ok(())
+    }
+}
+
+/// Says what a run that is begun anew does not take back.
+fn warn_of_left(earlier: &RunRecord, now: &RunRecord) {
+    for left in earlier.left_elsewhere(now) {
+        let place = &left.location;
+        tracing::warn!(
+            "{place}: what the earlier run left stays, because the task does not name it any more."
+        );
+    }
+    for left in earlier.left_behind(now) {
+        let place = earlier.folder.join(&left.location);
+        tracing::warn!(
+            "{}: what the earlier run left stays, because that one was begun in another folder.",
+            place.display()
+        );
     }
 }
 
@@ -147,9 +162,9 @@ impl Seen {
     ///
     /// # Errors
     /// What [`Journal::look`] answers.
-    pub fn of(args: &TaskArgs) -> Result<Self, Error> {
-        let subject = Subject::File(args.task.clone());
-        let journal = subject.journal(args.state.as_deref())?;
+    pub fn of(task: &Path, state: Option<&Path>) -> Result<Self, Error> {
+        let subject = Subject::File(task.to_owned());
+        let journal = subject.journal(state)?;
         let (last, is_running) = match journal.exists() {
             true => Journal::look(&journal)?,
             false => (None, false),
@@ -162,11 +177,11 @@ impl Seen {
     }
 
     /// The same for commands that can do without.
-    pub fn or_none(args: &TaskArgs) -> Option<Self> {
+    pub fn or_none(task: &Path, state: Option<&Path>) -> Option<Self> {
         let warn = |error: &Error| {
             tracing::warn!("What is kept of this task is passed over: {error}.");
         };
-        Self::of(args).inspect_err(warn).ok()
+        Self::of(task, state).inspect_err(warn).ok()
     }
 }
 
@@ -181,7 +196,11 @@ fn is_about_the_folder(error: &Error) -> bool {
 fn open(path: &Path, is_anew: bool) -> Result<Journal, Error> {
     match Journal::open(path) {
         Err(error) if is_anew && error.kind() == ErrorKind::Format => {
-            tracing::warn!("What the earlier run left is not taken back: {error}.");
+            let reason = error.message();
+            tracing::warn!(
+                "{}: {reason}, so that what the earlier run left is not taken back.",
+                path.display()
+            );
             Journal::remove(path)?;
             Journal::open(path)
         }

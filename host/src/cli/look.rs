@@ -20,7 +20,7 @@ pub(super) fn plan(session: &Session, args: &TaskArgs) -> Result<Answer, Failure
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     // A run would go on where it was.
-    let seen = Seen::or_none(args).filter(|seen| !seen.is_running);
+    let seen = Seen::or_none(&args.task, args.state.as_deref()).filter(|seen| !seen.is_running);
     let earlier = seen.and_then(|seen| seen.last);
     let earlier = earlier.filter(|last| last.run.is_unfinished());
     if let Some(earlier) = &earlier {

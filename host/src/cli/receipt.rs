@@ -12,16 +12,13 @@ use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::render;
 use super::session::{Answer, Session};
 use crate::failure::{ENDPOINT, Failure, REFUSED};
 use crate::report::RunReport;
-
-/// The member that seals a receipt: the SHA-256 of everything else in it.
-const DIGEST: &str = "sha256";
+use crate::seal::{Broken, seal, unseal};
 
 /// A receipt that is to be written.
 #[derive(Debug)]
@@ -92,19 +89,12 @@ impl Receipt {
 fn sealed(document: &str) -> String {
     match serde_json::from_str::<Value>(document) {
         Ok(Value::Object(mut members)) => {
-            let digest = digest(&members);
-            members.insert(DIGEST.to_owned(), digest.into());
+            seal(&mut members);
             format!("{:#}\n", Value::Object(members))
         }
         // Reports are objects.
         _ => document.to_owned(),
     }
-}
-
-fn digest(members: &Map<String, Value>) -> String {
-    let text = serde_json::to_string(members).unwrap_or_default();
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Checks a receipt, and shows what it tells.
@@ -125,17 +115,14 @@ fn read(path: &Path) -> Result<RunReport, Error> {
     };
     let mut members: Map<String, Value> =
         serde_json::from_str(&text).map_err(|e| odd(e.to_string()))?;
-    let Some(Value::String(said)) = members.remove(DIGEST) else {
-        return Err(odd(format!("it has no `{DIGEST}`")));
-    };
-    let found = digest(&members);
-    if found != said {
-        return Err(Error::new(
+    unseal(&mut members).map_err(|broken| match broken {
+        Broken::Unsealed => odd(broken.to_string()),
+        Broken::Altered { .. } => Error::new(
             ErrorKind::Format,
-            format!("the receipt was altered: its digest is {found}, it says {said}"),
+            format!("this is no receipt any more: {broken}"),
         )
-        .help("take it from where the run wrote it"));
-    }
+        .help("take it from where the run wrote it"),
+    })?;
     if let Some(error) = members
         .get("error")
         .filter(|_| !members.contains_key("ledger"))

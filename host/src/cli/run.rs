@@ -74,18 +74,16 @@ pub(super) fn with_receipt(
     after: After,
 ) -> Result<Answer, Failure> {
     let receipt = options.receipt.as_deref().map(Receipt::open).transpose()?;
-    let outcome = execute(session, options, subject, task, after);
-    let Some(receipt) = receipt else {
-        return answer(session, outcome?);
+    let mut kept = Kept::default();
+    let outcome = execute(session, options, (subject, &mut kept), task, after);
+    let written = match receipt {
+        Some(receipt) => receipt.write(&session.json(&document(session, &outcome)?)),
+        None => Ok(()),
     };
-    let document: Value = match &outcome {
-        Ok(report) => to_value(report)?,
-        Err(failure) => errors::document(&Failure {
-            error: failure.error.clone(),
-            exit: session.exit_of(failure),
-        }),
-    };
-    let written = receipt.write(&session.json(&document));
+    let is_done = outcome.as_ref().is_ok_and(|report| {
+        report.error.is_none() && report.refusals.is_empty() && written.is_ok()
+    });
+    kept.end(subject, is_done);
     let mut answer = answer(session, outcome?)?;
     if let Err(failure) = written {
         errors::show(session, "", &failure.error, failure.exit);
@@ -96,10 +94,21 @@ pub(super) fn with_receipt(
     Ok(answer)
 }
 
+/// What a receipt tells.
+fn document(session: &Session, outcome: &Result<RunReport, Failure>) -> Result<Value, Failure> {
+    match outcome {
+        Ok(report) => to_value(report),
+        Err(failure) => Ok(errors::document(&Failure {
+            error: failure.error.clone(),
+            exit: session.exit_of(failure),
+        })),
+    }
+}
+
 fn execute(
     session: &Session,
     options: &RunOptions,
-    subject: &Subject,
+    (subject, kept): (&Subject, &mut Kept),
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
     after: After,
 ) -> Result<RunReport, Failure> {
@@ -121,19 +130,15 @@ fn execute(
         memory_bytes = task.memory_bytes,
         "A run begins."
     );
-    let mut kept = Kept::open(subject, options)?;
-    let outcome = move_all(session, options, (&mut task, &registry), &mut kept, after);
+    *kept = Kept::open(subject, options)?;
+    let report = move_all(session, options, (&mut task, &registry), kept, after);
     drop(progress);
-    let outcome = outcome.map(|mut report| {
-        if options.verify && report.error.is_none() && report.refusals.is_empty() {
-            verify_after(session, &registry, &task, &mut report);
-        }
-        render::settle(&mut report);
-        report
-    });
-    let is_done = outcome.as_ref().is_ok_and(|report| report.error.is_none());
-    kept.end(subject, is_done);
-    outcome
+    let mut report = report?;
+    if options.verify && report.error.is_none() && report.refusals.is_empty() {
+        verify_after(session, &registry, &task, &mut report);
+    }
+    render::settle(&mut report);
+    Ok(report)
 }
 
 /// Plans it, moves the rows, and does what comes after.
@@ -152,6 +157,13 @@ fn move_all(
     if plan.refusals().is_empty() {
         let (rows, bytes) = plan.totals();
         tracing::info!(rows, bytes, "Planned: nothing stands in the way.");
+    }
+    if options.verify {
+        let sink = registry.get(&task.sink.plugin, task.prefer);
+        let refusals = crate::verify::refusals(&plan, &*sink.map_err(Failure::task)?);
+        if !refusals.is_empty() {
+            return Ok(plan.refused(refusals));
+        }
     }
     let mut report = engine::run(&plan, &session.control, kept.journal());
     after(session, task, &plan, &mut report);

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use milvusdm_plugin_api::Error;
 use serde::Serialize;
 
 use super::args::TaskArgs;
@@ -54,7 +55,11 @@ struct TargetStatus {
 
 /// Shows how far a task came.
 pub(super) fn status(session: &Session, args: &TaskArgs) -> Result<Answer, Failure> {
-    let seen = Seen::of(args).map_err(Failure::task)?;
+    // A name that is mistyped would look like a task that was never run.
+    std::fs::metadata(&args.task).map_err(|e| {
+        Failure::task(Error::io("look at the task file", &e).with("file", args.task.display()))
+    })?;
+    let seen = Seen::of(&args.task, args.state.as_deref()).map_err(Failure::task)?;
     let run = seen.last.map(|last| last.run);
     let report = StatusReport {
         version: VERSION,
@@ -62,7 +67,7 @@ pub(super) fn status(session: &Session, args: &TaskArgs) -> Result<Answer, Failu
             _ if seen.is_running => State::Running,
             None => State::None,
             Some(run) if run.is_unfinished() => State::Unfinished,
-            Some(run) if run.is_finished() => State::Finished,
+            Some(run) if run.is_reported => State::Finished,
             Some(_) => State::None,
         },
         journal: seen.journal.display().to_string(),
@@ -134,7 +139,7 @@ fn render(report: &StatusReport) -> String {
         State::Running => "A process is running this task now.".to_owned(),
         State::Finished => "Finished: the next run begins anew.".to_owned(),
         State::Unfinished => format!(
-            "Unfinished: {} goes on where it stopped; with `--restart` it begins anew.",
+            "Unfinished: {} goes on where it stopped, as long as task and source are what they were; with `--restart` it begins anew.",
             program::typed("run")
         ),
     };

@@ -9,33 +9,49 @@ use super::args::VerifyArgs;
 use super::kept::Seen;
 use super::look::show_refusals;
 use super::progress::ProgressView;
-use super::render;
 use super::run::hide_secrets;
 use super::session::{Answer, Session, to_value};
+use super::{dump, render};
 use crate::failure::Failure;
-use crate::hash::Sums;
 use crate::plan::{Plan, PlannedTarget, Run};
+use crate::program;
 use crate::registry::Registry;
 use crate::report::RunReport;
 use crate::task::Task;
-use crate::verify::{Verification, VerifyReport};
+use crate::verify::{Verification, VerifyReport, Written};
 
 /// Compares the targets of a task with their sources.
 pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Failure> {
+    if dump::is_dump(&args.what) {
+        return dump::check(session, args);
+    }
     let registry = session.registry()?;
-    let mut task = Task::load(&args.task.task, &session.defaults).map_err(Failure::task)?;
+    let mut task = Task::load(&args.what, &session.defaults).map_err(Failure::task)?;
     // Targets that exist are what this is about; nothing is written whatever the mode.
     task.mode = Mode::Skip;
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, args.progress);
-    let last = Seen::or_none(&args.task).and_then(|seen| seen.last);
+    let last = Seen::or_none(&args.what, args.state.as_deref()).and_then(|seen| seen.last);
     if let Some(last) = &last {
         task.take_up(&last.run.sink);
     }
-    let known = |plan: &Plan| last.map(|last| plan.known_sums(&last.run));
-    let report = compare(session, &registry, &task, args.sample, known)?;
+    let written = |plan: &Plan| {
+        let last = last.as_ref();
+        let mut written = last.map_or_else(Vec::new, |last| plan.written(&last.run));
+        if args.read_source {
+            written.iter_mut().for_each(|target| target.sums = None);
+        }
+        written
+    };
+    let mut report = compare(session, &registry, &task, args.sample, written)?;
     drop(progress);
+    if last.as_ref().is_some_and(|last| last.run.is_unfinished()) {
+        report.notices.push(format!(
+            "the last run of this task is not finished: {} goes on with it",
+            program::typed("run")
+        ));
+    }
     show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::verify)
 }
@@ -47,18 +63,24 @@ pub(super) fn after_run(
     task: &Task,
     report: &mut RunReport,
 ) -> Result<(), Failure> {
+    let is_appended = task.mode == Mode::Append;
     let mut task = task.clone();
     task.mode = Mode::Skip;
-    let hashes = report.targets.iter().map(|target| {
-        let hash = target.hash.as_ref();
-        (target.name.clone(), hash.map(|hash| hash.sums.clone()))
+    let targets = report.targets.iter().map(|target| {
+        let written = Written {
+            sums: target.hash.as_ref().map(|hash| hash.sums.clone()),
+            before: target.rows_before.filter(|_| is_appended).unwrap_or(0),
+        };
+        (target.name.clone(), written)
     });
-    let mut hashes: BTreeMap<String, Option<Sums>> = hashes.collect();
-    let known = |plan: &Plan| {
+    let mut targets: BTreeMap<String, Written> = targets.collect();
+    let written = |plan: &Plan| {
         let names = plan.targets.iter().map(PlannedTarget::name);
-        Some(names.map(|name| hashes.remove(&name).flatten()).collect())
+        names
+            .map(|name| targets.remove(&name).unwrap_or_default())
+            .collect()
     };
-    let verified = compare(session, registry, &task, None, known)?;
+    let verified = compare(session, registry, &task, None, written)?;
     let shown = render::verify(&verified);
     report.notices.extend(
         shown
@@ -76,7 +98,7 @@ fn compare(
     registry: &Registry,
     task: &Task,
     sample: Option<u64>,
-    known: impl FnOnce(&Plan) -> Option<Vec<Option<Sums>>>,
+    written: impl FnOnce(&Plan) -> Vec<Written>,
 ) -> Result<VerifyReport, Failure> {
     let plan = Plan::make(task, registry, &session.control, Run::Unkept)?;
     let sink = registry.get(&task.sink.plugin, task.prefer);
@@ -84,7 +106,7 @@ fn compare(
         plan: &plan,
         sink: &*sink.map_err(Failure::task)?,
         sample,
-        known: known(&plan).unwrap_or_default(),
+        last: written(&plan),
         control: &session.control,
     };
     verification.run()

@@ -3,25 +3,21 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
-use milvusdm_plugin_api::model::Descriptor;
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use super::Name;
-use crate::control::Control;
-use crate::report::HashView;
+use super::entry::Entry;
+use crate::seal::{seal, unseal};
 
 /// Its name in the folder.
-const FILE: &str = "manifest.json";
+pub const FILE: &str = "manifest.json";
 const FORMAT: &str = "milvusdm-dump";
 const VERSION: u32 = 1;
 /// Largest manifest that is read: some 100 000 datasets.
 const MOST_BYTES: u64 = 256 << 20;
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// What a dump holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,95 +34,6 @@ pub struct Manifest {
     pub source: Value,
     /// The datasets, in the order of their names.
     pub datasets: Vec<Entry>,
-}
-
-/// A dataset of a dump.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its collection.
-    pub collection: String,
-    /// Its partition; absent for a collection that has none.
-    pub partition: Option<String>,
-    /// Its file, below the folder.
-    pub file: String,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
-    /// Rows.
-    pub rows: u64,
-    /// Hashes of the rows.
-    pub hash: Option<HashView>,
-    /// Changes when the source's dataset does.
-    pub fingerprint: String,
-    /// Everything that the source said of it.
-    pub descriptor: Descriptor,
-}
-
-impl Entry {
-    /// Collection and partition.
-    pub fn name(&self) -> Name {
-        (self.collection.clone(), self.partition.clone())
-    }
-
-    /// `collection` or `collection/partition`.
-    pub fn full_name(&self) -> String {
-        match &self.partition {
-            Some(partition) => format!("{}/{partition}", self.collection),
-            None => self.collection.clone(),
-        }
-    }
-
-    /// Where its file is.
-    pub fn path(&self, folder: &Path) -> PathBuf {
-        folder.join(&self.file)
-    }
-
-    /// That its file is the one that was written.
-    ///
-    /// # Errors
-    /// `NotFound` or `Format`, naming what differs; `Cancelled`, `Io`.
-    pub fn check(&self, folder: &Path, control: &Control) -> Result<()> {
-        let path = self.path(folder);
-        let wrong = |kind, message: String| {
-            Err(Error::new(kind, message)
-                .with("dataset", self.full_name())
-                .with("file", path.display())
-                .help("take it from a backup of the dump, dump again, or leave it out with `--exclude`"))
-        };
-        let bytes = match std::fs::metadata(&path) {
-            Ok(metadata) => metadata.len(),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return wrong(
-                    ErrorKind::NotFound,
-                    "a file of the dump is missing".to_owned(),
-                );
-            }
-            Err(e) => {
-                return Err(
-                    Error::io("look at a file of the dump", &e).with("file", path.display())
-                );
-            }
-        };
-        if bytes != self.bytes {
-            let message = format!(
-                "a file of the dump has {bytes} bytes, the manifest says {}",
-                self.bytes
-            );
-            return wrong(ErrorKind::Format, message);
-        }
-        let found = sha256(&path, control)?;
-        match found == self.sha256 {
-            true => Ok(()),
-            false => wrong(
-                ErrorKind::Format,
-                format!(
-                    "a file of the dump was altered: its SHA-256 is {found}, the manifest says {}",
-                    self.sha256
-                ),
-            ),
-        }
-    }
 }
 
 impl Manifest {
@@ -200,8 +107,12 @@ impl Manifest {
                 .help("use the program that wrote it, or a later one"));
             }
         }
-        let manifest: Self =
-            serde_json::from_value(document).map_err(|e| Self::odd(path, &e.to_string()))?;
+        let Value::Object(mut members) = document else {
+            return Err(Self::odd(path, "it is no object"));
+        };
+        unseal(&mut members).map_err(|broken| Self::odd(path, &broken.to_string()))?;
+        let manifest: Self = serde_json::from_value(Value::Object(members))
+            .map_err(|e| Self::odd(path, &e.to_string()))?;
         match manifest
             .datasets
             .iter()
@@ -221,6 +132,24 @@ impl Manifest {
             format!("this is no manifest of a dump: {what}"),
         )
         .with("file", path.display())
+        .help("take it from a copy of the dump; or else dump again, into an empty folder")
+    }
+
+    /// As it stands in the file: sealed.
+    fn text(&self) -> Result<String> {
+        let internal = || Error::new(ErrorKind::Internal, "write a manifest");
+        match serde_json::to_value(self).map_err(|e| internal().caused_by(e))? {
+            Value::Object(mut members) => {
+                seal(&mut members);
+                Ok(format!("{:#}\n", Value::Object(members)))
+            }
+            _ => Err(internal()),
+        }
+    }
+
+    /// Whether it says the same of the same datasets, whenever it was made.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.source, &self.datasets) == (&other.source, &other.datasets)
     }
 
     /// Writes it into a folder, in one step and durably.
@@ -235,8 +164,7 @@ impl Manifest {
             .prefix(".manifest-")
             .tempfile_in(folder)
             .map_err(|e| failed(&e))?;
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|e| Error::new(ErrorKind::Internal, "write a manifest").caused_by(e))?;
+        let text = self.text()?;
         let written = file
             .write_all(text.as_bytes())
             .and_then(|()| file.as_file().sync_all());
@@ -253,45 +181,10 @@ fn is_inside(file: &str) -> bool {
     !file.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// SHA-256 of a file, in hexadecimal.
-///
-/// # Errors
-/// `Io`, `Cancelled`.
-pub fn sha256(path: &Path, control: &Control) -> Result<String> {
-    let failed =
-        |e: &io::Error| Error::io("read a file of the dump", e).with("file", path.display());
-    let mut file = File::open(path).map_err(|e| failed(&e))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        control.check()?;
-        let read = io::Read::read(&mut file, &mut buffer).map_err(|e| failed(&e))?;
-        if read == 0 {
-            break;
-        }
-        hash.update(buffer.get(..read).unwrap_or_default());
-    }
-    let digest = hash.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::entry::entry;
     use super::*;
-
-    fn entry() -> Entry {
-        Entry {
-            collection: "a".to_owned(),
-            partition: Some("p".to_owned()),
-            file: "a/p.h5".to_owned(),
-            bytes: 3,
-            sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned(),
-            rows: 1,
-            hash: None,
-            fingerprint: "f".to_owned(),
-            descriptor: Descriptor::default(),
-        }
-    }
 
     fn manifest() -> Manifest {
         Manifest::new("milvusdm 1".to_owned(), 7, "s".into(), vec![entry()])
@@ -310,34 +203,22 @@ mod tests {
     #[test]
     fn other_versions_and_what_is_no_manifest_are_told() {
         let parsed = |change: fn(&mut Value)| {
-            let mut document = serde_json::to_value(manifest()).unwrap();
+            let mut document = serde_json::from_str(&manifest().text().unwrap()).unwrap();
             change(&mut document);
             Manifest::parse(&document.to_string(), Path::new("m")).unwrap_err()
         };
+        let altered = parsed(|document| document["datasets"][0]["rows"] = 2.into());
+        assert!(altered.to_string().contains("altered"), "{altered}");
         let later = parsed(|document| document["version"] = 2.into());
         assert_eq!(later.kind(), ErrorKind::Unsupported, "{later}");
         let other = parsed(|document| document["format"] = "x".into());
         assert_eq!(other.kind(), ErrorKind::Format, "{other}");
         for path in ["../a.h5", "/a.h5", ""] {
-            let mut document = serde_json::to_value(manifest()).unwrap();
-            document["datasets"][0]["file"] = path.into();
-            let error = Manifest::parse(&document.to_string(), Path::new("m")).unwrap_err();
+            let mut outside = manifest();
+            outside.datasets[0].file = path.to_owned();
+            let error = Manifest::parse(&outside.text().unwrap(), Path::new("m")).unwrap_err();
             assert!(error.to_string().contains("outside"), "{error}");
         }
         assert!(Manifest::parse("{", Path::new("m")).is_err());
-    }
-
-    #[test]
-    fn a_file_that_is_missing_or_altered_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let check = || entry().check(folder.path(), &Control::new());
-        assert_eq!(check().unwrap_err().kind(), ErrorKind::NotFound);
-        std::fs::create_dir(folder.path().join("a")).unwrap();
-        std::fs::write(folder.path().join("a/p.h5"), "abc").unwrap();
-        check().unwrap();
-        std::fs::write(folder.path().join("a/p.h5"), "abd").unwrap();
-        assert!(check().unwrap_err().to_string().contains("altered"));
-        std::fs::write(folder.path().join("a/p.h5"), "abcd").unwrap();
-        assert!(check().unwrap_err().to_string().contains("4 bytes"));
     }
 }

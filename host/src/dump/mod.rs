@@ -8,13 +8,17 @@
 //! ```
 //! The manifest is written last and in one step: a folder without one is no dump.
 
+mod entry;
 mod fingerprint;
 mod manifest;
 
+pub use entry::{Entry, modified, sha256};
 pub use fingerprint::of as fingerprint;
-pub use manifest::{Entry, Manifest, sha256};
+pub use manifest::{FILE, Manifest};
 
 use std::collections::BTreeMap;
+
+use crate::hash::Sums;
 
 /// Collection and partition.
 pub type Name = (String, Option<String>);
@@ -26,4 +30,6 @@ pub struct Known {
     pub unchanged: BTreeMap<Name, String>,
     /// Of datasets in a dump: what their files do not say.
     pub described: BTreeMap<Name, milvusdm_plugin_api::model::Descriptor>,
+    /// Of the same: how many rows were dumped, and their hashes.
+    pub dumped: BTreeMap<Name, (u64, Option<Sums>)>,
 }

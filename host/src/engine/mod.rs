@@ -81,6 +81,13 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
         for (dataset, ledger) in datasets.zip(&outcome.ledgers) {
             dataset.ledger = Some(*ledger);
         }
+        let written = outcome
+            .ledgers
+            .iter()
+            .map(|ledger| ledger.written)
+            .sum::<u64>();
+        let moved = written.saturating_sub(target.start.written());
+        report.rows = report.rows.saturating_add(moved);
         report.bytes = report.bytes.saturating_add(outcome.bytes);
         report
             .rejected_rows
@@ -103,7 +110,7 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
 /// What the sink answers.
 pub fn take_back(plan: &Plan) -> Result<()> {
     for target in &plan.targets {
-        if target.state.found.is_some() {
+        if target.is_half_written() {
             plan.sink.prepare(&target.request)?.abort()?;
         }
     }

@@ -35,6 +35,15 @@ pub fn refusal(before: &RunRecord, now: &RunRecord) -> Option<Error> {
 
 fn of_run(before: &RunRecord, now: &RunRecord) -> Vec<String> {
     let mut changes = Vec::new();
+    for target in before.left_behind(now) {
+        changes.push(format!(
+            "folder: target {} is {} in {}, where the run was begun; this is {}",
+            target.name,
+            target.location,
+            before.folder.display(),
+            now.folder.display()
+        ));
+    }
     endpoint("source", &before.source, &now.source, &mut changes);
     endpoint("sink", &before.sink, &now.sink, &mut changes);
     if before.mode != now.mode {
@@ -42,7 +51,10 @@ fn of_run(before: &RunRecord, now: &RunRecord) -> Vec<String> {
     }
     for target in &before.targets {
         match now.targets.iter().find(|new| new.name == target.name) {
-            None => changes.push(format!("target {}: is not written any more", target.name)),
+            None => changes.push(format!(
+                "target {}: was written to, and is left alone now (`select`, `map` or `mode`)",
+                target.name
+            )),
             Some(new) => of_target(target, new, &mut changes),
         }
     }
@@ -132,6 +144,8 @@ mod tests {
             source: json!({"plugin": "faiss", "path": "a"}),
             sink: json!({"plugin": "hdf5", "path": "b"}),
             mode: "fail".to_owned(),
+            folder: "/nowhere".into(),
+            is_reported: false,
             targets: vec![TargetRecord {
                 name: "faces".to_owned(),
                 location: "l".to_owned(),
@@ -168,7 +182,7 @@ mod tests {
         );
         says(
             changed(|run| run.targets.clear()),
-            "target faces: is not written any more",
+            "target faces: was written to, and is left alone now",
         );
         says(
             changed(|run| run.targets[0].splits[1].fingerprint.push('2')),

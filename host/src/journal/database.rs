@@ -6,29 +6,40 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use milvusdm_plugin_api::Result;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::store::{Store, damaged, failed, io};
 
 /// How long one process waits for another's change.
 const BUSY: Duration = Duration::from_secs(5);
+/// What may stand in the path of an address as it is.
+const IN_URI: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'_');
 /// Version of the tables.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 const TABLES: &str = "
-    CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), plan TEXT NOT NULL, boot TEXT NOT NULL);
+    CREATE TABLE run (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        plan TEXT NOT NULL, boot TEXT NOT NULL, is_reported INTEGER NOT NULL
+    );
     CREATE TABLE target (position INTEGER PRIMARY KEY, stage TEXT NOT NULL);
     CREATE TABLE split (
         target INTEGER NOT NULL, position INTEGER NOT NULL,
         acknowledged TEXT NOT NULL, durable TEXT NOT NULL,
         PRIMARY KEY (target, position)
     ) WITHOUT ROWID;";
-/// Whether there is a journal; one without a byte holds nothing.
+
+/// Whether there is a journal.
 ///
 /// # Errors
 /// `Denied`, `Io` where that can't be told.
 pub(super) fn is_there(path: &Path) -> Result<bool> {
     match fs::metadata(path) {
-        Ok(found) => Ok(found.len() > 0),
+        Ok(_) => Ok(true),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(io(path, "look at the journal", &e)),
     }
@@ -70,12 +81,47 @@ pub(super) fn make(path: &Path) -> Result<()> {
 pub(super) fn connect(path: &Path) -> Result<Connection> {
     let failed = |e| failed(path, "open", &e);
     // One that is gone meanwhile is not made: that is what `make` is for.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    let connection = connection.map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     connection
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
         .map_err(failed)?;
+    checked(connection, path)
+}
+
+/// The same for one that is not written to, by those who may only read it too.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) fn connect_to_look(path: &Path) -> Result<Connection> {
+    if is_writable(path) {
+        return connect(path);
+    }
+    let failed = |e| failed(path, "open", &e);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let text = path.to_string_lossy();
+    let place = utf8_percent_encode(&text, IN_URI);
+    // SQLite wants to make files beside it, but for a database that nobody writes to.
+    let is_still = match path.with_extension("journal-wal").metadata() {
+        Ok(_) => "",
+        Err(_) => "?immutable=1",
+    };
+    let connection = Connection::open_with_flags(format!("file:{place}{is_still}"), flags);
+    let connection = connection.map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    checked(connection, path)
+}
+
+fn is_writable(path: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let may = |path: &Path| accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    may(path) && path.parent().is_some_and(may)
+}
+
+/// A database that is whole.
+fn checked(connection: Connection, path: &Path) -> Result<Connection> {
+    let failed = |e| failed(path, "read", &e);
     let sound: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(failed)?;

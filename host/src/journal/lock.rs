@@ -10,21 +10,18 @@ use milvusdm_plugin_api::Result;
 
 use super::store::io;
 
-/// How a journal's lock is taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hold {
-    /// By the one process that runs the task.
-    Alone,
-    /// By those that only look.
-    Together,
-}
+/// How long it takes those who look, at the most.
+const WAITS_MS: [u64; 5] = [0, 1, 10, 50, 200];
 
 /// Keeps other processes out as long as it is held; the system gives it back if this one dies.
 /// `None` while another one holds it.
-pub(super) fn lock(path: &Path, hold: Hold) -> Result<Option<File>> {
+///
+/// # Errors
+/// `Denied`, `Io`.
+pub(super) fn lock(path: &Path) -> Result<Option<File>> {
     let place = place(path);
     // Who looks is done at once; a lock that its holder took away is not the one that is there.
-    for wait_ms in [0, 1, 10, 50, 200] {
+    for wait_ms in WAITS_MS {
         std::thread::sleep(Duration::from_millis(wait_ms));
         let file = File::options()
             .create(true)
@@ -33,19 +30,31 @@ pub(super) fn lock(path: &Path, hold: Hold) -> Result<Option<File>> {
             .write(true)
             .open(&place)
             .map_err(|e| io(path, "open the journal's lock", &e))?;
-        let locked = match hold {
-            Hold::Alone => file.try_lock(),
-            Hold::Together => file.try_lock_shared(),
-        };
-        match locked {
+        match file.try_lock() {
             Ok(()) if is_at(&file, &place) => return Ok(Some(file)),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) if hold == Hold::Together => return Ok(None),
-            Err(TryLockError::WouldBlock) => {}
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(e)) => return Err(io(path, "lock the journal", &e)),
         }
     }
     Ok(None)
+}
+
+/// Whether a process holds the lock. As long as what is given beside that is kept, none takes it
+/// away; who may only read can look as well.
+///
+/// # Errors
+/// `Denied`, `Io`.
+pub(super) fn look(path: &Path) -> Result<(bool, Option<File>)> {
+    let file = match File::open(place(path)) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((false, None)),
+        Err(e) => return Err(io(path, "open the journal's lock", &e)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok((false, Some(file))),
+        Err(TryLockError::WouldBlock) => Ok((true, None)),
+        Err(TryLockError::Error(e)) => Err(io(path, "lock the journal", &e)),
+    }
 }
 
 /// Whether a file is the one at that place.

@@ -12,6 +12,7 @@
 mod changes;
 mod database;
 mod lock;
+mod moved;
 mod place;
 mod record;
 mod store;
@@ -124,6 +125,14 @@ impl Journal {
     /// `Io`.
     pub fn hold(&self, run: &RunRecord) -> Result<()> {
         self.store().replace(run, &self.boot)
+    }
+
+    /// Notes that the run's report was handed out: only then nothing is left to do.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn reported(&self) -> Result<()> {
+        self.store().reported()
     }
 
     /// Takes the journal away.

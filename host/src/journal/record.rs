@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is known of a run between its processes: the plan that it follows, and how far it came.
 
+use std::path::PathBuf;
+
 use milvusdm_plugin_api::{FinishAck, ReadAccount};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +22,12 @@ pub struct RunRecord {
     pub sink: Value,
     /// What to do where a target exists.
     pub mode: String,
+    /// The folder that it was begun in: relative paths start there.
+    #[serde(default)]
+    pub folder: PathBuf,
+    /// Whether its report was handed out, so that nothing is left to do.
+    #[serde(skip)]
+    pub is_reported: bool,
     /// The targets that are written, in plan order.
     pub targets: Vec<TargetRecord>,
 }
@@ -130,17 +138,11 @@ impl RunRecord {
             .filter(move |old| !places.contains(&old.location.as_str()))
     }
 
-    /// Whether there is something to go on with: a target that has or may have rows, while not
-    /// all are finished.
+    /// Whether there is something to go on with: a target that has or may have rows, or at the
+    /// least a report that nobody got.
     pub fn is_unfinished(&self) -> bool {
         let is_planned = |target: &TargetRecord| target.stage == Stage::Planned;
-        !self.is_finished() && !self.targets.iter().all(is_planned)
-    }
-
-    /// Whether every target is finished.
-    pub fn is_finished(&self) -> bool {
-        let is_finished = |target: &TargetRecord| matches!(target.stage, Stage::Finished(_));
-        self.targets.iter().all(is_finished)
+        !self.is_reported && !self.targets.iter().all(is_planned)
     }
 }
 

@@ -14,8 +14,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, param
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::database::{VERSION, connect, is_there, make};
-use super::lock::{self, Hold, lock};
+use super::database::{VERSION, connect, connect_to_look, is_there, make};
+use super::lock;
 use super::record::{Mark, RunRecord, Stage};
 
 const FORGET: &str = "DELETE FROM run; DELETE FROM target; DELETE FROM split;";
@@ -40,7 +40,7 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| io(path, "make the journal's folder", &e))?;
         }
-        let own = lock(path, Hold::Alone)?.ok_or_else(|| {
+        let own = lock::lock(path)?.ok_or_else(|| {
             Error::new(ErrorKind::Exists, "another process is running this task")
                 .with("journal", path.display())
                 .help("wait until it is done; a process that is gone keeps nobody out")
@@ -62,15 +62,14 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open), but for `Exists`.
     pub fn look(path: &Path) -> Result<(Option<(RunRecord, String)>, bool)> {
-        let lock = lock(path, Hold::Together)?;
-        let is_running = lock.is_none();
+        let (is_running, looking) = lock::look(path)?;
         if !is_there(path)? {
             return Ok((None, is_running));
         }
         let store = Self {
-            connection: connect(path)?,
+            connection: connect_to_look(path)?,
             path: path.to_owned(),
-            _lock: lock,
+            _lock: looking,
         };
         store.check_version()?;
         Ok((store.load()?, is_running))
@@ -141,15 +140,16 @@ impl Store {
     pub fn load(&self) -> Result<Option<(RunRecord, String)>> {
         let found = self
             .connection
-            .query_row("SELECT plan, boot FROM run", [], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            .query_row("SELECT plan, boot, is_reported FROM run", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()
             .map_err(|e| self.failed("read", &e))?;
-        let Some((plan, boot)) = found else {
+        let Some((plan, boot, is_reported)) = found else {
             return Ok(None);
         };
         let mut run: RunRecord = self.parse(&plan)?;
+        run.is_reported = is_reported;
         self.each(
             "SELECT position, 0, stage, '' FROM target",
             |at, stage, _| {
@@ -220,7 +220,7 @@ impl Store {
         }
         self.change("write to", false, |change| {
             change.execute_batch(FORGET)?;
-            let sql = "INSERT INTO run (one, plan, boot) VALUES (1, ?1, ?2)";
+            let sql = "INSERT INTO run VALUES (1, ?1, ?2, FALSE)";
             change.execute(sql, params![plan, boot])?;
             for (at, stage) in &stages {
                 change.prepare(SET_STAGE)?.execute(params![at, stage])?;
@@ -240,6 +240,16 @@ impl Store {
     /// `Io`.
     pub fn clear(&mut self) -> Result<()> {
         self.change("clear", true, |change| change.execute_batch(FORGET))
+    }
+
+    /// Notes that the run's report was handed out.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn reported(&mut self) -> Result<()> {
+        self.change("write to", true, |change| {
+            change.execute_batch("UPDATE run SET is_reported = TRUE")
+        })
     }
 
     /// Notes how far a target came; `is_durable` if that must survive a power cut.

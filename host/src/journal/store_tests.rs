@@ -18,6 +18,8 @@ fn run() -> RunRecord {
         source: "s".into(),
         sink: "t".into(),
         mode: "fail".to_owned(),
+        folder: "/a".into(),
+        is_reported: false,
         targets: vec![super::super::record::TargetRecord {
             name: "a".to_owned(),
             location: "l".to_owned(),
@@ -109,6 +111,13 @@ fn damage_and_later_versions_are_told() {
     std::fs::write(&path, "x".repeat(5000)).unwrap();
     let error = Store::open(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+    std::fs::write(&path, "").unwrap();
+    let error = Store::open(&path).unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Format,
+        "a lost one is not none: {error}"
+    );
     std::fs::remove_file(&path).unwrap();
     let mut store = Store::open(&path).unwrap();
     store.replace(&run(), "boot").unwrap();
@@ -119,7 +128,7 @@ fn damage_and_later_versions_are_told() {
     assert_eq!(store.load().unwrap_err().kind(), ErrorKind::Format);
     store
         .connection
-        .execute_batch("PRAGMA user_version = 2")
+        .execute_batch("PRAGMA user_version = 99")
         .unwrap();
     drop(store);
     let error = Store::open(&path).unwrap_err();

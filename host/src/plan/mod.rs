@@ -12,11 +12,12 @@ mod notices;
 mod refusals;
 mod resume;
 mod target;
+mod written;
 
 use std::sync::Arc;
 
 use milvusdm_plugin_api::model::Capabilities;
-use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Split};
+use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Mode, Split};
 use serde_json::Value;
 
 pub(crate) use dataset::full_name;
@@ -31,7 +32,6 @@ use crate::control::Control;
 use crate::convert::Recipe;
 use crate::dump::Name;
 use crate::failure::{DONE, Failure};
-use crate::hash::Sums;
 use crate::journal::{self, RunRecord};
 use crate::program::Program;
 use crate::registry::{Entry, Registry};
@@ -144,21 +144,26 @@ impl Plan {
         self.record = RunRecord {
             began: resume::began(earlier),
             mode: resume::mode(task.mode).to_owned(),
+            folder: std::env::current_dir().unwrap_or_default(),
             targets: resume::records(&self.targets, earlier),
             ..std::mem::take(&mut self.record)
         };
-        let goes_on = self
-            .targets
-            .iter()
-            .any(|target| target.start != Start::Anew);
         // What can't be gone on with as the task is now would be thrown away without a word.
         if let Run::Resumed(earlier) = run
-            && (goes_on || earlier.run.begun().next().is_some())
+            && self.has_part(&earlier.run)
         {
             let changed = journal::refusal(&earlier.run, &self.record);
             changed.into_iter().for_each(|error| refusals.task(error));
         }
         Ok(())
+    }
+
+    /// Whether anything of an earlier process's part of the run is there, or may be.
+    fn has_part(&self, earlier: &RunRecord) -> bool {
+        let mut targets = self.targets.iter();
+        let goes_on = targets.any(|target| target.start != Start::Anew);
+        let left_behind = earlier.left_behind(&self.record).next();
+        goes_on || earlier.begun().next().is_some() || left_behind.is_some()
     }
 
     /// The datasets that the task selects; names in it that match nothing are refused.
@@ -270,6 +275,28 @@ impl Plan {
         &self.refusals
     }
 
+    /// What a run that begins anew would be refused for, or do twice: a target that the run it gives
+    /// up has finished.
+    pub fn in_the_way(&self) -> Option<Error> {
+        let is_finished = |target: &&PlannedTarget| {
+            let mode = target.request.spec.mode;
+            matches!(target.start, Start::Finished(..)) && matches!(mode, Mode::Fail | Mode::Append)
+        };
+        let target = self.targets.iter().find(is_finished)?;
+        let consequence = match target.request.spec.mode {
+            Mode::Append => "has its rows, which would be there twice",
+            _ => "is there, and `mode: fail` keeps it",
+        };
+        let message = format!(
+            "the run can't begin anew: {} was finished by it and {consequence}",
+            target.name()
+        );
+        let error = Error::new(ErrorKind::Exists, message).with("target", &target.state.location);
+        Some(error.help(
+            "go on without `--restart`; or take that target away first, leave it out with `select`, or set `mode: overwrite`",
+        ))
+    }
+
     /// Rows and bytes that will go through, as far as they are known; what went through before is
     /// left out.
     pub fn totals(&self) -> (u64, u64) {
@@ -286,13 +313,13 @@ impl Plan {
         (rows, bytes)
     }
 
-    /// Hashes of what a run handed over, for each target: where it ran to its end with the plan as
-    /// it is now, and hashed all rows.
-    pub(crate) fn known_sums(&self, last: &RunRecord) -> Vec<Option<Sums>> {
-        let is_same_source = self.record.source == last.source;
-        let targets = self.targets.iter();
-        let known = |target| resume::known_sums(target, last).filter(|_| is_same_source);
-        targets.map(known).collect()
+    /// The report of a plan that is not run for these reasons, beside its own.
+    pub fn refused(&self, reasons: Vec<Refusal>) -> RunReport {
+        let mut report = self.report();
+        let exits = reasons.iter().map(|reason| reason.exit);
+        report.exit = exits.fold(report.exit, u8::max);
+        report.refusals.extend(reasons);
+        report
     }
 
     /// What would be done.
@@ -311,6 +338,7 @@ impl Plan {
             rejected_rows: Vec::new(),
             refusals: self.refusals.clone(),
             notices: self.notices.clone(),
+            rows: 0,
             bytes: self.totals().1,
             seconds: 0.0,
             error: None,

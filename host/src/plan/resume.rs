@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::PlannedTarget;
 use super::refusals::Refusals;
-use crate::hash::Sums;
+use super::target::CHANGED_SINCE;
 use crate::journal::{Mark, RunRecord, SplitRecord, Stage, TargetRecord, Unfinished};
 use crate::report::Action;
 use crate::task::{Side, Task};
@@ -91,7 +91,10 @@ fn new_run() -> String {
     )
 }
 
-fn record_of<'a>(run: &'a RunRecord, target: &PlannedTarget) -> Option<&'a TargetRecord> {
+pub(super) fn record_of<'a>(
+    run: &'a RunRecord,
+    target: &PlannedTarget,
+) -> Option<&'a TargetRecord> {
     let name = target.name();
     run.targets.iter().find(|record| record.name == name)
 }
@@ -134,7 +137,11 @@ pub(super) fn settle(
         let Some(record) = record_of(&earlier.run, target) else {
             continue;
         };
-        if let Start::Finished(..) = target.start {
+        if let Start::Finished(_, ack) = &target.start {
+            if let Some(error) = has_lost_rows(ack, target.state.rows) {
+                let error = error.with("target", &record.location);
+                refusals.target(&target.name(), task.locate(Side::Sink, error));
+            }
             target.action = Action::Resume;
             target.state.location.clone_from(&record.location);
             target.state.rows = record.rows_before;
@@ -164,6 +171,19 @@ pub(super) fn settle(
             }
         }
     }
+}
+
+/// Why a target that an earlier process finished is not taken for done. Rows that others add are no
+/// concern of this run.
+fn has_lost_rows(ack: &FinishAck, rows: Option<u64>) -> Option<Error> {
+    let (then, now) = (ack.rows_total?, rows?);
+    (now < then).then(|| {
+        Error::new(
+            ErrorKind::Exists,
+            format!("this run finished it with {then} rows, of which {now} are there now: it was changed or replaced since"),
+        )
+        .help(CHANGED_SINCE)
+    })
 }
 
 /// What the sink would have said, had the process lived to hear it.
@@ -219,26 +239,6 @@ fn marks(
     }
 }
 
-/// Hashes of all rows that went into a target in a run that finished it.
-pub(super) fn known_sums(target: &PlannedTarget, last: &RunRecord) -> Option<Sums> {
-    let then = record_of(last, target)?;
-    let now = target_record(target, None);
-    let is_same = |(then, now): (&SplitRecord, &SplitRecord)| {
-        (&then.dataset, &then.id, &then.fingerprint) == (&now.dataset, &now.id, &now.fingerprint)
-    };
-    let is_finished = matches!(then.stage, Stage::Finished(_));
-    let is_like = (&then.columns, &then.conversions) == (&now.columns, &now.conversions)
-        && then.splits.len() == now.splits.len();
-    if !is_finished || !is_like || !then.splits.iter().zip(&now.splits).all(is_same) {
-        return None;
-    }
-    let mut sums = Sums::default();
-    for split in &then.splits {
-        sums += split.acknowledged.sums.as_ref()?;
-    }
-    Some(sums)
-}
-
 /// When the run began, in seconds since 1970.
 pub(super) fn began(earlier: Option<&Unfinished>) -> u64 {
     match earlier {
@@ -272,7 +272,10 @@ pub(super) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn target_record(target: &PlannedTarget, earlier: Option<&TargetRecord>) -> TargetRecord {
+pub(super) fn target_record(
+    target: &PlannedTarget,
+    earlier: Option<&TargetRecord>,
+) -> TargetRecord {
     let fields = target.request.schema.fields().iter();
     let mut position = 0;
     let mut splits = Vec::new();

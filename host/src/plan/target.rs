@@ -3,7 +3,7 @@
 
 use milvusdm_plugin_api::model::Capabilities;
 use milvusdm_plugin_api::{
-    Dataset, Error, ErrorKind, Mode, Result, Split, TargetPart, TargetRequest, TargetSpec,
+    Dataset, Error, ErrorKind, Found, Mode, Result, Split, TargetPart, TargetRequest, TargetSpec,
     TargetState,
 };
 
@@ -14,6 +14,9 @@ use crate::convert::{Conversion, Recipe};
 use crate::ledger::Ledger;
 use crate::report::{Action, DatasetView, Status, TargetView};
 use crate::task::{Side, TargetName, Task};
+
+/// What to do about a target that this run finished, and that is not what it was.
+pub(super) const CHANGED_SINCE: &str = "the run had finished this target: put back what was there, or take it away, and the run writes it anew";
 
 /// A dataset on its way into a target.
 #[derive(Debug)]
@@ -109,6 +112,11 @@ impl PlannedTarget {
             parts,
             start: Start::default(),
         })
+    }
+
+    /// Whether an earlier process of the run left it half-written.
+    pub(crate) fn is_half_written(&self) -> bool {
+        matches!(self.state.found, Some(Found::Acknowledged | Found::Rows(_)))
     }
 
     /// `collection` or `collection/partition`.
@@ -281,7 +289,17 @@ pub(super) fn check(
         if matches!(target.start, Start::Finished(..)) {
             if state.exists {
                 // Nothing is done to it any more.
+                let name = target.name();
+                notices.extend(named(&name, &state.notices));
+                for mut reason in state.refusals {
+                    if reason.help_text().is_none() {
+                        reason = reason.help(CHANGED_SINCE);
+                    }
+                    refusals.target(&name, task.locate(Side::Sink, reason));
+                }
+                target.state.exists = true;
                 target.state.read_back = state.read_back;
+                target.state.rows = state.rows;
                 continue;
             }
             // Somebody took it away since.
@@ -291,12 +309,7 @@ pub(super) fn check(
         for reason in &state.refusals {
             refusals.target(&name, task.locate(Side::Sink, reason.clone()));
         }
-        notices.extend(
-            state
-                .notices
-                .iter()
-                .map(|notice| format!("{name}: {notice}")),
-        );
+        notices.extend(named(&name, &state.notices));
         target.action = match state.found {
             Some(_) => Action::Resume,
             None => action(task.mode, &state, &name, refusals),
@@ -311,6 +324,12 @@ pub(super) fn check(
     }
     check_space(targets, refusals);
     Ok(notices)
+}
+
+fn named(name: &str, notices: &[String]) -> impl Iterator<Item = String> {
+    notices
+        .iter()
+        .map(move |notice| format!("{name}: {notice}"))
 }
 
 fn action(mode: Mode, state: &TargetState, name: &str, refusals: &mut Refusals) -> Action {

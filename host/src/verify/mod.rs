@@ -6,6 +6,7 @@
 //! sums differ are compared one by one. Nothing is written, neither at the source nor at the
 //! target.
 
+mod refusals;
 mod report;
 mod sample;
 mod side;
@@ -14,19 +15,22 @@ mod spill;
 use std::sync::Arc;
 use std::time::Instant;
 
-use milvusdm_plugin_api::model::schema::{Column, classify};
 use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Result, Split};
 use serde_json::Value;
 
-pub use report::{ComparedBy, Difference, Example, MAX_EXAMPLES, TargetVerdict, VerifyReport};
+pub use refusals::refusals;
+pub use report::{
+    ComparedBy, Difference, Example, MAX_EXAMPLES, ReadBy, TargetVerdict, VerifyReport,
+};
 
 use crate::calls::Source;
 use crate::control::Control;
-use crate::failure::{DONE, Failure, REFUSED, WITH_LOSSES};
+use crate::failure::{DONE, Failure, WITH_LOSSES};
 use crate::hash::{self, Hasher, Sums};
 use crate::plan::{Limits, Plan, PlannedTarget};
 use crate::registry::Entry;
 use crate::report::{Refusal, VERSION};
+use refusals::{note_metrics, refusal};
 use side::{BUCKETS, Job, LeftOut, Side, Summed};
 use spill::Spill;
 
@@ -39,11 +43,20 @@ pub struct Verification<'a> {
     pub sink: &'a Entry,
     /// Rows of each target to look at; all of them if absent.
     pub sample: Option<u64>,
-    /// For each target in plan order, the sums over what was handed to the sink, where a run has
-    /// kept them: the source is then read only if the target differs.
-    pub known: Vec<Option<Sums>>,
+    /// What is known of the run that wrote the targets, for each in plan order.
+    pub last: Vec<Written>,
     /// Lets it be stopped.
     pub control: &'a Arc<Control>,
+}
+
+/// What is known of the run that wrote a target.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// The sums over what was handed to the sink, where they were kept: the source is then read only
+    /// if the target differs.
+    pub sums: Option<Sums>,
+    /// Rows that were there before, and are to be there beside those of the run.
+    pub before: u64,
 }
 
 /// A target that is there, opened for reading.
@@ -65,12 +78,16 @@ impl Verification<'_> {
             hash: hash::NAME,
             sample: self.sample,
             targets: Vec::new(),
+            notices: Vec::new(),
             refusals: self.plan.refusals().to_vec(),
             seconds: 0.0,
             exit: DONE,
         };
         if report.refusals.is_empty() {
-            report.refusals = self.refusals();
+            report.refusals = refusals(self.plan, self.sink);
+        }
+        if report.refusals.is_empty() {
+            report.refusals = self.refuse_targets();
         }
         report.exit = report.refusals.iter().map(|r| r.exit).max().unwrap_or(DONE);
         if !report.refusals.is_empty() {
@@ -78,12 +95,12 @@ impl Verification<'_> {
         }
         self.announce();
         for (number, target) in self.plan.targets.iter().enumerate() {
-            let known = self.known.get(number).and_then(Option::as_ref);
-            let verdict = self.target(target, known).map_err(|error| {
+            let last = self.last.get(number).cloned().unwrap_or_default();
+            let verdict = self.target(target, &last).map_err(|error| {
                 let error = error.with("target", &target.state.location);
                 Failure::endpoint(self.control.mask_error(error))
             })?;
-            if !verdict.equal {
+            if verdict.differs() {
                 report.exit = WITH_LOSSES;
             }
             report.targets.push(verdict);
@@ -92,54 +109,18 @@ impl Verification<'_> {
         Ok(report)
     }
 
-    /// Why nothing can be compared.
-    fn refusals(&self) -> Vec<Refusal> {
+    /// Why targets that are there can't be compared.
+    fn refuse_targets(&self) -> Vec<Refusal> {
         let name = &self.sink.info.name;
-        let can = &self.plan.capabilities.read_back;
-        if !(can.scan || can.by_id) || self.sink.info.source_options.is_none() {
-            let error = Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "the sink `{name}` can't be read back, so there is nothing to compare the source with"
-                ),
-            );
-            return vec![refusal("", error)];
-        }
-        let targets = self.plan.targets.iter().filter_map(|target| {
-            let error = self.refuse_target(target)?;
-            Some(refusal(&target.name(), error))
-        });
-        targets.collect()
-    }
-
-    fn refuse_target(&self, target: &PlannedTarget) -> Option<Error> {
-        let name = &self.sink.info.name;
-        if target.state.exists && target.state.read_back.is_none() {
+        let is_closed =
+            |target: &&PlannedTarget| target.state.exists && target.state.read_back.is_none();
+        let targets = self.plan.targets.iter().filter(is_closed);
+        let refused = targets.map(|target| {
             let message = format!("the sink `{name}` does not say how this target is read back");
-            return Some(
-                Error::new(ErrorKind::Unsupported, message).with("target", &target.state.location),
-            );
-        }
-        let altered = &self.plan.capabilities.alters_vectors;
-        let mut metrics = target
-            .request
-            .schema
-            .fields()
-            .iter()
-            .filter_map(|field| match classify(field) {
-                Column::Vector(vector) => Some(vector.metric),
-                _ => None,
-            });
-        let is_altered = |metric: Option<String>| match metric {
-            Some(metric) => altered.contains_key(&metric),
-            None => !altered.is_empty(),
-        };
-        metrics.any(is_altered).then(|| {
-            Error::new(
-                ErrorKind::Unsupported,
-                format!("the sink `{name}` alters vectors under the metric of this target, and this version can compare unaltered ones only"),
-            )
-        })
+            let error = Error::new(ErrorKind::Unsupported, message);
+            refusal(&target.name(), error.with("target", &target.state.location))
+        });
+        refused.collect()
     }
 
     /// Says how much there is to read.
@@ -158,7 +139,7 @@ impl Verification<'_> {
         }
     }
 
-    fn target(&self, target: &PlannedTarget, known: Option<&Sums>) -> Result<TargetVerdict> {
+    fn target(&self, target: &PlannedTarget, last: &Written) -> Result<TargetVerdict> {
         let live = target
             .parts
             .iter()
@@ -168,6 +149,7 @@ impl Verification<'_> {
             name: target.name(),
             location: target.state.location.clone(),
             exists: target.state.exists,
+            equal: Some(false),
             rows_source: live,
             rows_target: target.state.rows,
             ..TargetVerdict::default()
@@ -186,8 +168,9 @@ impl Verification<'_> {
         }
         match self.sample {
             Some(rows) => self.look_up(rows, (&here, &there), options, target, &mut verdict)?,
-            None => compare(&here, &there, known, &mut verdict)?,
+            None => compare(&here, &there, last, &mut verdict)?,
         }
+        note_metrics(target, &opened.dataset, &mut verdict);
         Ok(verdict)
     }
 
@@ -263,14 +246,6 @@ impl Verification<'_> {
     }
 }
 
-fn refusal(about: &str, error: Error) -> Refusal {
-    Refusal {
-        about: about.to_owned(),
-        error,
-        exit: REFUSED,
-    }
-}
-
 /// The task's limits with what reading these splits holds beside batches; one reader at the least.
 fn limits(plan: &Limits, jobs: &[Job<'_>]) -> Limits {
     let held = jobs.iter().map(|job| job.split.held_bytes).max();
@@ -308,15 +283,16 @@ fn note(
 fn compare(
     here: &Side<'_>,
     there: &Side<'_>,
-    known: Option<&Sums>,
+    last: &Written,
     verdict: &mut TargetVerdict,
 ) -> Result<()> {
     let by_id = verdict.compared_by == ComparedBy::Id;
-    if let Some(known) = known {
+    if let Some(known) = &last.sums {
         let (sums, left_out) = there.sums()?;
         if is_equal(known, &sums, by_id) {
             note(verdict, (known, None), (&sums, &left_out));
-            verdict.equal = verdict.unreadable == 0;
+            verdict.source_read_by = ReadBy::Run;
+            verdict.equal = Some(verdict.unreadable == 0);
             return Ok(());
         }
         // One that differs is read again, to be looked into.
@@ -327,12 +303,16 @@ fn compare(
     note(verdict, (own, left_out), (&target.sums, &target.left_out));
     if is_equal(own, &target.sums, by_id) {
         // Of rows that can't be read, nothing is proven.
-        verdict.equal = verdict.unreadable == 0;
+        verdict.equal = Some(verdict.unreadable == 0);
         return Ok(());
     }
     verdict.differing_columns = source.sums.differing_columns(&target.sums);
     find_differences((here, &source), (there, &target), verdict)?;
-    if verdict.differences() == 0 {
+    let beside = verdict.extra.saturating_add(verdict.doubled);
+    if beside == verdict.differences() && beside == last.before && verdict.unreadable == 0 {
+        verdict.set_aside(beside);
+    }
+    if verdict.differences() == 0 && verdict.differs() {
         verdict.notices.push(
             "the sums differ, but no row does when both sides are read again: one of them changed meanwhile".to_owned(),
         );

@@ -20,6 +20,8 @@ pub struct VerifyReport {
     pub sample: Option<u64>,
     /// Targets in plan order.
     pub targets: Vec<TargetVerdict>,
+    /// What a person should know of the task as a whole.
+    pub notices: Vec<String>,
     /// Why the task can't be verified.
     pub refusals: Vec<Refusal>,
     /// How long it took.
@@ -43,12 +45,15 @@ pub struct TargetVerdict {
     pub rows_target: Option<u64>,
     /// Rows of them that can't be read back, so that nothing is proven of them.
     pub unreadable: u64,
-    /// Whether nothing was found that differs.
-    pub equal: bool,
+    /// Whether both sides are equal; `None` where only a sample was looked at, and nothing in it
+    /// differs.
+    pub equal: Option<bool>,
     /// What rows are told apart by.
     pub compared_by: ComparedBy,
     /// Rows that were looked up, where only a sample was.
     pub sampled: Option<u64>,
+    /// Whose reading of the source the target was held against.
+    pub source_read_by: ReadBy,
     /// The sums over the source's rows.
     pub sums_source: Option<Sums>,
     /// The sums over the target's rows.
@@ -78,6 +83,17 @@ pub enum ComparedBy {
     Id,
     /// Their values: there are no ids, or the target made its own.
     Values,
+}
+
+/// Who read the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadBy {
+    /// The verification.
+    #[default]
+    Verify,
+    /// The run, which hashed the rows as it handed them to the sink.
+    Run,
 }
 
 /// A row that differs.
@@ -119,6 +135,21 @@ impl TargetVerdict {
                 row: row.to_owned(),
             });
         }
+    }
+
+    /// Takes rows that were there before the run for what they are: the run's own are all there.
+    pub(super) fn set_aside(&mut self, before: u64) {
+        (self.extra, self.doubled, self.equal) = (0, 0, Some(true));
+        self.examples.clear();
+        self.differing_columns.clear();
+        self.notices.push(format!(
+            "the target has as many further rows as there were before the run: {before}"
+        ));
+    }
+
+    /// Whether something differs, or nothing is there.
+    pub fn differs(&self) -> bool {
+        self.equal == Some(false)
     }
 
     /// All rows that differ.

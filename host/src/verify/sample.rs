@@ -82,7 +82,8 @@ impl Verification<'_> {
         for (what, name) in &differing {
             verdict.note(*what, name);
         }
-        verdict.equal = has_same_count && differing.is_empty();
+        // Of all other rows, nothing is known.
+        verdict.equal = (!has_same_count || !differing.is_empty()).then_some(false);
         Ok(())
     }
 

@@ -161,9 +161,12 @@ impl Hdf5Sink {
         let (Some(plan), Some(path), Some(found)) = (plan, path, found) else {
             return Ok(state);
         };
-        let room = target::room_at(&path)?;
-        state.free_bytes = room.free_bytes;
-        state.volume = room.volume;
+        // Nothing is written to one that is skipped.
+        if found.is_none() || spec.mode != Mode::Skip {
+            let room = target::room_at(&path)?;
+            state.free_bytes = room.free_bytes;
+            state.volume = room.volume;
+        }
         state.needs_bytes = self.needs_bytes(&plan, request);
         if !self.is_contiguous || spec.rows.is_none() {
             state.held_bytes = plan.held_bytes(&plan.chunking(&self.options)?);
@@ -193,17 +196,23 @@ impl Hdf5Sink {
         if let Some(bytes) = found {
             state.exists = true;
             state.read_back = self.read_back(&plan, &path);
+            // One that this run finished is not touched any more, and must be what it was.
+            let is_finished = spec.resumed.as_ref().is_some_and(|then| then.is_finished);
             let looked = match spec.mode {
-                Mode::Append => Existing::open(&path, &self.options, &plan).map(|existing| {
-                    let held = existing.decoding_bytes();
-                    state.held_bytes = state.held_bytes.saturating_add(held);
-                    existing.rows()
-                }),
+                Mode::Append if !is_finished => {
+                    Existing::open(&path, &self.options, &plan).map(|existing| {
+                        let held = existing.decoding_bytes();
+                        state.held_bytes = state.held_bytes.saturating_add(held);
+                        existing.rows()
+                    })
+                }
                 _ => append::open_target(&path, &self.options, false).map(|c| c.rows()),
             };
             match looked {
                 Ok(rows) => state.rows = Some(rows),
-                Err(error) if spec.mode == Mode::Append => state.refusals.push(error),
+                Err(error) if spec.mode == Mode::Append || is_finished => {
+                    state.refusals.push(error)
+                }
                 Err(error) => state
                     .notices
                     .push(format!("the file that is there: {error}")),

@@ -2,6 +2,7 @@
 //! Runs that are stopped, and simply started again.
 
 mod disks;
+mod ended;
 mod faults;
 mod going_on;
 

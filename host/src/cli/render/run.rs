@@ -64,9 +64,13 @@ fn rejected(report: &RunReport) -> Vec<String> {
 
 /// Rows, bytes, time and rates.
 fn speed(report: &RunReport) -> String {
-    let rows = report.ledger.written;
+    let rows = report.rows;
+    let before = match report.ledger.written.saturating_sub(rows) {
+        0 => "",
+        _ => " by this process",
+    };
     let mut shown = format!(
-        "{}, {} in {}",
+        "{}, {}{before} in {}",
         text::counted(rows, "row", "rows"),
         text::size(report.bytes),
         text::duration(report.seconds)

@@ -52,6 +52,15 @@ fn unbalanced(report: &RunReport) -> Vec<String> {
     names
 }
 
+/// Why a run whose ledger is balanced is no success.
+fn shortfall(report: &RunReport) -> &'static str {
+    match (report.ledger.lost, report.ledger.rejected) {
+        (1.., _) => "Finished WITH LOSSES",
+        (0, 1..) => "Finished WITH REJECTED ROWS",
+        (0, 0) => "Finished, but both sides DIFFER",
+    }
+}
+
 /// The last line, of a report that was settled.
 pub(in crate::cli) fn verdict(report: &RunReport) -> String {
     if !report.refusals.is_empty() {
@@ -92,12 +101,11 @@ pub(in crate::cli) fn verdict(report: &RunReport) -> String {
             "Done, the ledger is balanced: {}.",
             equation(&report.ledger)
         ),
-        WITH_LOSSES => {
-            format!(
-                "Finished WITH LOSSES, the ledger is balanced: {}.",
-                equation(&report.ledger)
-            )
-        }
+        WITH_LOSSES => format!(
+            "{}, the ledger is balanced: {}.",
+            shortfall(report),
+            equation(&report.ledger)
+        ),
         exit => format!("Not done (exit code {exit}): {}.", equation(&report.ledger)),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::word;
 use crate::cli::text;
-use crate::verify::{ComparedBy, Difference, TargetVerdict, VerifyReport};
+use crate::verify::{ComparedBy, Difference, ReadBy, TargetVerdict, VerifyReport};
 
 /// Rows that are named for each kind of difference; the JSON has more.
 const MAX_SHOWN: usize = 20;
@@ -27,6 +27,9 @@ pub(in crate::cli) fn verify(report: &VerifyReport) -> String {
             let _ = writeln!(shown, "  note: {}", text::line(notice));
         }
     }
+    for notice in &report.notices {
+        let _ = writeln!(shown, "note: {}", text::line(notice));
+    }
     if !shown.is_empty() {
         shown.push('\n');
     }
@@ -45,8 +48,8 @@ fn line(target: &TargetVerdict) -> String {
             |rows| text::counted(rows, "row", "rows"),
         )
     };
-    match (target.equal, target.sampled) {
-        (true, None) => {
+    match (target.differs(), target.sampled) {
+        (false, None) => {
             let what = match target.compared_by {
                 ComparedBy::Id => "ids and values",
                 ComparedBy::Values => "values, without their ids",
@@ -54,12 +57,12 @@ fn line(target: &TargetVerdict) -> String {
             let rows = rows(target.rows_target);
             format!("{name}: equal: {rows}, {what} ({location})")
         }
-        (true, Some(sampled)) => format!(
+        (false, Some(sampled)) => format!(
             "{name}: no difference in a sample of {} of {} ({location})",
             text::count(sampled),
             rows(target.rows_source)
         ),
-        (false, sampled) => {
+        (true, sampled) => {
             let counts = match target.rows_source == target.rows_target {
                 true => rows(target.rows_source),
                 false => format!(
@@ -68,6 +71,7 @@ fn line(target: &TargetVerdict) -> String {
                     rows(target.rows_target)
                 ),
             };
+            let sampled = sampled.filter(|sampled| *sampled > 0);
             let sample = sampled.map_or_else(String::new, |sampled| {
                 format!(
                     ", of which a sample of {} was looked up",
@@ -120,7 +124,11 @@ fn verdict(report: &VerifyReport) -> String {
     if !report.refusals.is_empty() {
         return "This task can't be verified. Nothing was compared.".to_owned();
     }
-    let differing = report.targets.iter().filter(|target| !target.equal).count() as u64;
+    let differing = report
+        .targets
+        .iter()
+        .filter(|target| target.differs())
+        .count() as u64;
     let all = text::counted(report.targets.len() as u64, "target", "targets");
     let took = text::duration(report.seconds);
     match (report.sample, differing) {
@@ -132,6 +140,13 @@ fn verdict(report: &VerifyReport) -> String {
         (Some(_), 0) => format!(
             "No difference found in a sample of {all}; rows outside it were not looked at. Took {took}."
         ),
-        (None, 0) => format!("Verified: {all} held against every row of the source. Took {took}."),
+        (None, 0) => {
+            let mut targets = report.targets.iter();
+            let by_run = match targets.any(|target| target.source_read_by == ReadBy::Run) {
+                true => ", as the run hashed them",
+                false => "",
+            };
+            format!("Verified: {all} held against every row of the source{by_run}. Took {took}.")
+        }
     }
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `restore`: a dump is checked, put back, and held against what was dumped.
+
+use milvusdm_plugin_api::{Error, ErrorKind};
+use percent_encoding::utf8_percent_encode;
+use serde_json::Value;
+
+use super::{FILES, PLAIN, subject};
+use crate::cli::args::RestoreArgs;
+use crate::cli::run::with_receipt;
+use crate::cli::session::{Answer, Session};
+use crate::dump::Manifest;
+use crate::failure::Failure;
+use crate::plan::{self, Plan, PlannedTarget};
+use crate::registry::Registry;
+use crate::report::{RunReport, Status, TargetView};
+use crate::task::{Task, literal_path};
+
+/// Puts a dump back.
+pub(in crate::cli) fn restore(session: &Session, args: &RestoreArgs) -> Result<Answer, Failure> {
+    let sink = std::slice::from_ref(&args.sink);
+    let mut words = [sink, &args.chosen.words(), &args.map].concat();
+    words.extend(args.mode.map(|mode| format!("{mode:?}")));
+    let subject = subject("restore", &args.folder, words);
+    let task = |registry: &Registry| restore_task(session, registry, args);
+    with_receipt(session, &args.run, &subject, task, compare)
+}
+
+fn restore_task(
+    session: &Session,
+    registry: &Registry,
+    args: &RestoreArgs,
+) -> Result<Task, Failure> {
+    let manifest = Manifest::load(&args.folder).map_err(Failure::endpoint)?;
+    if manifest.datasets.is_empty() {
+        let error = Error::new(ErrorKind::NotFound, "there is nothing in the dump");
+        return Err(Failure::endpoint(
+            error.with("folder", args.folder.display()),
+        ));
+    }
+    let source = format!(
+        "{FILES}:{}",
+        utf8_percent_encode(&args.folder.display().to_string(), PLAIN)
+    );
+    let lookup = |name: &str| registry.get(name, None).map(|entry| entry.info.clone());
+    let task = Task::copy(&source, &args.sink, &lookup, &session.defaults);
+    let mut task = task.map_err(Failure::task)?;
+    args.chosen.apply(&mut task).map_err(Failure::task)?;
+    if !args.map.is_empty() {
+        task.rename(&args.map).map_err(Failure::task)?;
+    }
+    if let Some(mode) = args.mode {
+        task.mode = mode.into();
+    }
+    let mut files = Vec::new();
+    for entry in &manifest.datasets {
+        if task
+            .selection
+            .matches(&entry.collection, entry.partition.as_deref())
+        {
+            tracing::info!(file = entry.file, "Checking {}.", entry.full_name());
+            let checked = entry.check(&args.folder, &session.control);
+            checked.map_err(Failure::endpoint)?;
+        }
+        let path = entry.path(&args.folder);
+        files.push(Value::from(literal_path(&path.display().to_string())));
+    }
+    task.source.options.insert("path".to_owned(), files.into());
+    for entry in manifest.datasets {
+        let known = &mut task.known;
+        let sums = entry.hash.as_ref().map(|hash| hash.sums.clone());
+        known.dumped.insert(entry.name(), (entry.rows, sums));
+        known.described.insert(entry.name(), entry.descriptor);
+    }
+    Ok(task)
+}
+
+/// Holds what was handed to the sink against what was dumped.
+fn compare(_: &Session, task: &Task, plan: &Plan, report: &mut RunReport) {
+    if report.error.is_some() {
+        return;
+    }
+    let mut targets = plan.targets.iter().zip(&report.targets);
+    let error = targets.find_map(|(target, view)| differs(task, target, view));
+    if let Some(error) = error {
+        report.exit = Failure::endpoint(error.clone()).exit;
+        report.error = Some(error);
+    }
+}
+
+/// Why a target does not have what was dumped of its dataset. Rows that were put together with others,
+/// converted or rejected are only counted.
+fn differs(task: &Task, target: &PlannedTarget, view: &TargetView) -> Option<Error> {
+    let [part] = target.parts.as_slice() else {
+        return None;
+    };
+    let (rows, sums) = task.known.dumped.get(&plan::full_name(&part.dataset))?;
+    let differs = |what: String| {
+        let message = format!("what was restored is not what was dumped: {what}");
+        let error = Error::new(ErrorKind::Internal, message).with("dataset", target.name());
+        Some(error.help("don't rely on this target; report this, with the dump's manifest"))
+    };
+    if view.status != Status::Done {
+        return None;
+    }
+    if let Some(found) = view.ledger.found.filter(|found| found != rows) {
+        return differs(format!("{found} rows were read, {rows} were dumped"));
+    }
+    let (then, now) = (sums.as_ref()?, &view.hash.as_ref()?.sums);
+    let is_like = view.conversions.is_empty()
+        && view.ledger.written == *rows
+        && then.columns.keys().eq(now.columns.keys());
+    match is_like && then.row != now.row {
+        true => differs(format!(
+            "the hashes of its rows differ in {}",
+            then.differing_columns(now).join(", ")
+        )),
+        false => None,
+    }
+}
