@@ -161,11 +161,14 @@ impl Hdf5Sink {
         let (Some(plan), Some(path), Some(found)) = (plan, path, found) else {
             return Ok(state);
         };
-        // Nothing is written to one that is skipped.
-        if found.is_none() || spec.mode != Mode::Skip {
-            let room = target::room_at(&path)?;
-            state.free_bytes = room.free_bytes;
-            state.volume = room.volume;
+        match target::room_at(&path) {
+            Ok(room) => {
+                state.free_bytes = room.free_bytes;
+                state.volume = room.volume;
+            }
+            // Nothing is written to one that is skipped.
+            Err(_) if found.is_some() && spec.mode == Mode::Skip => {}
+            Err(error) => return Err(error),
         }
         state.needs_bytes = self.needs_bytes(&plan, request);
         if !self.is_contiguous || spec.rows.is_none() {
