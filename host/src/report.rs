@@ -381,7 +381,6 @@ pub struct RunReport {
     /// What a person should know.
     pub notices: Vec<String>,
     /// Rows that this process moved: `written` less those that an earlier one did.
-    #[serde(default)]
     pub rows: u64,
     /// Bytes that it moved.
     pub bytes: u64,

@@ -119,6 +119,9 @@ fn a_dump_is_checked_where_it_lies_and_what_was_altered_is_dumped_again() {
         .map(str::to_owned);
     let path = space.path("backup").join(file.expect("a name"));
     // As large as it was.
+    let made = std::fs::metadata(&path)
+        .and_then(|data| data.modified())
+        .expect("a time");
     let mut bytes = std::fs::read(&path).expect("a file");
     *bytes.last_mut().expect("bytes") ^= 1;
     std::fs::write(&path, &bytes).expect("a file");
@@ -126,9 +129,21 @@ fn a_dump_is_checked_where_it_lies_and_what_was_altered_is_dumped_again() {
     let report = run(&space, &["verify", "backup", "--json"]).exits(1).json();
     assert_eq!(report["datasets"][0]["whole"], false, "{report:#}");
     assert_eq!(report["strays"], serde_json::json!(["notes.txt"]));
-    let outcome = run(&space, &dump)
+    // As old as it was: only who asks for all of them to be read notices.
+    let file = std::fs::File::options()
+        .append(true)
+        .open(&path)
+        .expect("a file");
+    file.set_modified(made).expect("a file of ours");
+    let report = run(&space, &dump).exits(0).json();
+    assert_eq!(report["ledger"]["written"], 0, "{report:#}");
+    run(&space, &["restore", "backup", "null:"])
+        .exits(4)
+        .says(&["dump again with `--verify`"]);
+    let again = [&dump[..], &["--verify"]].concat();
+    let outcome = run(&space, &again)
         .exits(0)
-        .says(&["altered since it was dumped"]);
+        .says(&["is not the one that the manifest has"]);
     assert_eq!(outcome.json()["ledger"]["written"], 50, "{outcome}");
     run(&space, &["verify", "backup"])
         .exits(0)
@@ -142,6 +157,57 @@ fn a_dump_is_checked_where_it_lies_and_what_was_altered_is_dumped_again() {
     run(&space, &["verify", "copy"]).exits(0);
     run(&space, &["verify", "in"]).exits(2);
     run(&space, &["verify", "copy", "--sample", "5"]).exits(2);
+}
+
+#[test]
+fn a_file_that_is_not_selected_is_not_taken_for_whole() {
+    let space = Space::new();
+    let dump = ["dump", "random:50?dim=4&partitions=2", "backup"];
+    run(&space, &dump).exits(0);
+    let file = space.path("backup/random/p1.h5");
+    let mut bytes = std::fs::read(&file).expect("a file");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    std::fs::write(&file, &bytes).expect("a file");
+    let one = [&dump[..], &["--select", "random/p0"]].concat();
+    run(&space, &one).exits(0);
+    run(&space, &["verify", "backup"])
+        .exits(1)
+        .prints(&["random/p1: DAMAGED"]);
+    let report = run(&space, &[&dump[..], &["--json"]].concat())
+        .exits(0)
+        .json();
+    assert_eq!(report["ledger"]["written"], 25, "{report:#}");
+    run(&space, &["verify", "backup"]).exits(0);
+}
+
+#[test]
+fn a_dump_that_was_killed_behind_its_manifest_hands_its_report_out() {
+    let space = Space::new();
+    let dump = ["dump", "random:50?dim=4&partitions=2", "backup"];
+    let args = [
+        &dump[..],
+        &["--receipt", "kept/receipt.json", "--rows-per-second", "50"],
+    ]
+    .concat();
+    std::fs::create_dir(space.path("kept")).expect("a folder of ours");
+    let mut child = milvusdm(&space, &args).start();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while space.list("kept").is_empty() {
+        assert!(Instant::now() < deadline, "it does not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // All is there but the receipt, for which there is no place any more.
+    std::fs::remove_dir_all(space.path("kept")).expect("a folder of ours");
+    assert_eq!(child.wait().expect("a child of ours").code(), Some(4));
+    assert!(space.path("backup/manifest.json").exists());
+    let report = run(&space, &[&dump[..], &["--json", "--verify"]].concat())
+        .exits(0)
+        .json();
+    assert_eq!(report["ledger"]["written"], 50, "{report:#}");
+    assert_eq!(report["rows"], 0, "{report:#}");
+    let verified = report["verified"]["targets"].as_array().expect("targets");
+    assert_eq!(verified.len(), 2, "{report:#}");
+    assert_eq!(space.list("home/milvusdm/state"), [""; 0]);
 }
 
 #[test]

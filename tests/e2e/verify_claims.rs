@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `verify` claims no more than it has seen, and says what it went by.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Outcome, Space, data, milvusdm, run_python, text};
 
 const ROWS: u64 = 120;
+
+fn golden() -> String {
+    format!("faiss:{}", text(data("faiss/ivf8_flat_ids.index")))
+}
 
 /// A task from a golden file to `out.h5`, not yet run.
 fn task(space: &Space, more: Value) -> String {
@@ -88,8 +94,26 @@ fn rows_that_were_there_before_are_no_difference() {
     run(&space, &["verify", &task])
         .exits(0)
         .prints(&["as there were before the run: 120"]);
+    let sample = ["verify", &task, "--sample", "20"];
+    run(&space, &sample).exits(0).prints(&["No difference"]);
     change(&space, &["drop", "3"]);
-    run(&space, &["verify", &task]).exits(1);
+    run(&space, &["verify", &task])
+        .exits(1)
+        .prints(&["before it there were 120 others, now 119"]);
+    run(&space, &sample).exits(1);
+    // Only the run's own are left, which are equal to the source's.
+    let alone = [
+        "copy",
+        &golden(),
+        "hdf5:out.h5",
+        "--mode",
+        "overwrite",
+        "--no-journal",
+    ];
+    run(&space, &alone).exits(0);
+    run(&space, &["verify", &task])
+        .exits(1)
+        .prints(&["before it there were 120 others, now 0"]);
 }
 
 #[test]
@@ -116,8 +140,10 @@ fn an_unfinished_run_is_told_of() {
     );
     let mut child = milvusdm(&space, &["run", &task]).start();
     let is_begun = || space.list("").iter().any(|name| name.contains(".partial"));
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !is_begun() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert!(Instant::now() < deadline, "it writes nothing");
+        std::thread::sleep(Duration::from_millis(10));
     }
     child.kill().expect("a child of ours");
     child.wait().expect("a child of ours");

@@ -8,12 +8,12 @@ use milvusdm_plugin_api::{Error, ErrorKind};
 
 use super::args::RunOptions;
 use super::session::Session;
-use crate::engine;
 use crate::failure::Failure;
 use crate::journal::{Journal, RunRecord, Stage, Subject, TargetRecord, Unfinished};
 use crate::plan::{Plan, Run};
 use crate::registry::Registry;
 use crate::task::Task;
+use crate::{dump, engine};
 
 /// A task's journal, and what it says of an earlier process.
 #[derive(Default)]
@@ -50,11 +50,32 @@ impl Kept {
         }
     }
 
-    /// Has a task that names a new folder for each run write where the run it goes on with does.
+    /// Has a task go on where the earlier process was: in the folder that it made for itself, and
+    /// with all datasets that it moved, though they may seem to need no moving any more.
     pub fn take_up(&self, task: &mut Task) {
         if let Some(earlier) = &self.earlier {
             task.take_up(&earlier.run.sink);
+            let targets = &earlier.run.targets;
+            task.known.unchanged.retain(|name, _| {
+                let name = dump::full_name(name);
+                !targets.iter().any(|target| target.name == name)
+            });
         }
+    }
+
+    /// Begins anew where nothing is owed of the earlier run but its report, and what it moved can't
+    /// stand for the task as it is now.
+    pub fn give_up_report(&mut self, plan: &Plan) -> bool {
+        let is_finished = |target: &TargetRecord| matches!(target.stage, Stage::Finished(_));
+        let is_owed = self.earlier.take_if(|earlier| {
+            !plan.refusals().is_empty() && earlier.run.targets.iter().all(is_finished)
+        });
+        if is_owed.is_some() {
+            tracing::warn!(
+                "The last run of this task moved all its rows, and ended before its report was written. It can't be written any more, because the task, its source or its targets changed since: this run begins anew."
+            );
+        }
+        is_owed.is_some()
     }
 
     /// The journal to write to.
@@ -97,17 +118,22 @@ impl Kept {
     pub fn restart(
         &mut self,
         session: &Session,
+        subject: &Subject,
         task: &Task,
         registry: &Registry,
     ) -> Result<(), Failure> {
         let (Some(journal), Some(earlier)) = (&self.journal, &self.earlier) else {
             return Ok(());
         };
+        let anew = task;
         let mut task = task.clone();
         self.take_up(&mut task);
         let control = Arc::clone(&session.control);
         let plan = Plan::make(&task, registry, &control, Run::TakenBack(earlier))?;
-        if let Some(error) = plan.in_the_way() {
+        // One that begins anew may do so in a folder of its own.
+        if anew.sink == task.sink
+            && let Some(error) = plan.in_the_way(&earlier.run, subject)
+        {
             return Err(Failure::task(error));
         }
         // Should this be interrupted, the result of a target that is taken back must not be looked
@@ -133,14 +159,16 @@ impl Kept {
 
 /// Says what a run that is begun anew does not take back.
 fn warn_of_left(earlier: &RunRecord, now: &RunRecord) {
-    for left in earlier.left_elsewhere(now) {
+    let behind: Vec<&TargetRecord> = earlier.left_behind(now).collect();
+    let elsewhere = earlier.left_elsewhere(now);
+    for left in elsewhere.filter(|left| !behind.contains(left)) {
         let place = &left.location;
         tracing::warn!(
             "{place}: what the earlier run left stays, because the task does not name it any more."
         );
     }
-    for left in earlier.left_behind(now) {
-        let place = earlier.folder.join(&left.location);
+    for left in behind {
+        let place = Path::new(&earlier.folder).join(&left.location);
         tracing::warn!(
             "{}: what the earlier run left stays, because that one was begun in another folder.",
             place.display()

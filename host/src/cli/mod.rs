@@ -50,7 +50,7 @@ pub(crate) fn run(program: Program, defaults: &str, arguments: Vec<OsString>) ->
     if let Err(error) = program.check() {
         let session = usage::session(&arguments);
         logs::start(&session, false);
-        return session.print(&session.answer_failure(&Failure::task(error)));
+        return session.print(session.answer_failure(&Failure::task(error)));
     }
     let Taken {
         command,
@@ -65,7 +65,7 @@ pub(crate) fn run(program: Program, defaults: &str, arguments: Vec<OsString>) ->
         Err(error) => {
             let session = Session::new(output, plugins);
             logs::start(&session, false);
-            return session.print(&session.answer_failure(&Failure::task(error)));
+            return session.print(session.answer_failure(&Failure::task(error)));
         }
     };
     plugins.usual = defaults.prefer();
@@ -83,7 +83,7 @@ pub(crate) fn run(program: Program, defaults: &str, arguments: Vec<OsString>) ->
         Ok(answer) => answer,
         Err(failure) => session.answer_failure(&failure),
     };
-    let exit = session.print(&answer);
+    let exit = session.print(answer);
     leave::over();
     exit
 }
@@ -117,10 +117,7 @@ fn completions(shell: clap_complete::Shell) -> Answer {
     let program = Program::current();
     let mut definition = args::definition(program);
     clap_complete::generate(shell, &mut definition, program.name, &mut script);
-    Answer {
-        body: String::from_utf8_lossy(&script).into_owned(),
-        exit: DONE,
-    }
+    Answer::new(String::from_utf8_lossy(&script).into_owned(), DONE)
 }
 
 fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {

@@ -208,8 +208,6 @@ pub(super) fn schema(session: &Session) -> Result<Answer, Failure> {
     let registry = session.registry()?;
     let entries = registry.everything();
     let plugins: Vec<PluginInfo> = entries.iter().map(|entry| entry.info.clone()).collect();
-    Ok(Answer {
-        body: format!("{:#}\n", task::schema(&plugins, &session.defaults)),
-        exit: DONE,
-    })
+    let schema = task::schema(&plugins, &session.defaults);
+    Ok(Answer::new(format!("{schema:#}\n"), DONE))
 }

@@ -42,15 +42,11 @@ impl Receipt {
         if path.is_dir() {
             return Err(refused(&std::io::ErrorKind::IsADirectory.into()));
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
         let beside = tempfile::Builder::new()
             .prefix(".milvusdm-receipt-")
             // Whoever may read a file made here may read a receipt: the umask decides.
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
+            .tempfile_in(folder_of(path))
             .map_err(|e| refused(&e))?;
         // From here on the old one tells of another run, whatever becomes of this one.
         match std::fs::remove_file(path) {
@@ -81,7 +77,16 @@ impl Receipt {
             .map_err(|e| failed(&e))?;
         beside.as_file().sync_all().map_err(|e| failed(&e))?;
         beside.persist(&path).map_err(|e| failed(&e.error))?;
-        Ok(())
+        // Nobody hands it out again once this run is over.
+        let synced = std::fs::File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
+        synced.map_err(|e| failed(&e))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
     }
 }
 

@@ -83,14 +83,23 @@ pub(super) fn with_receipt(
     let is_done = outcome.as_ref().is_ok_and(|report| {
         report.error.is_none() && report.refusals.is_empty() && written.is_ok()
     });
-    kept.end(subject, is_done);
-    let mut answer = answer(session, outcome?)?;
+    let report = match outcome {
+        Ok(report) => report,
+        Err(failure) => {
+            kept.end(subject, false);
+            return Err(failure);
+        }
+    };
+    let mut answer = answer(session, report)?;
     if let Err(failure) = written {
         errors::show(session, "", &failure.error, failure.exit);
         if answer.exit == 0 {
             answer.exit = failure.exit;
         }
     }
+    // Who did not get to see it gets it from the next run.
+    let subject = subject.clone();
+    answer.when_printed(move || kept.end(&subject, is_done));
     Ok(answer)
 }
 
@@ -131,7 +140,13 @@ fn execute(
         "A run begins."
     );
     *kept = Kept::open(subject, options)?;
-    let report = move_all(session, options, (&mut task, &registry), kept, after);
+    let report = move_all(
+        session,
+        options,
+        (&mut task, &registry),
+        (subject, kept),
+        after,
+    );
     drop(progress);
     let mut report = report?;
     if options.verify && report.error.is_none() && report.refusals.is_empty() {
@@ -146,22 +161,30 @@ fn move_all(
     session: &Session,
     options: &RunOptions,
     (task, registry): (&mut Task, &Registry),
-    kept: &mut Kept,
+    (subject, kept): (&Subject, &mut Kept),
     after: After,
 ) -> Result<RunReport, Failure> {
     if options.restart {
-        kept.restart(session, task, registry)?;
+        kept.restart(session, subject, task, registry)?;
     }
+    let anew = task.clone();
     kept.take_up(task);
-    let plan = Plan::make(task, registry, &session.control, kept.run())?;
+    let mut plan = Plan::make(task, registry, &session.control, kept.run())?;
+    if kept.give_up_report(&plan) {
+        *task = anew;
+        plan = Plan::make(task, registry, &session.control, kept.run())?;
+    }
     if plan.refusals().is_empty() {
         let (rows, bytes) = plan.totals();
         tracing::info!(rows, bytes, "Planned: nothing stands in the way.");
     }
     if options.verify {
         let sink = registry.get(&task.sink.plugin, task.prefer);
-        let refusals = crate::verify::refusals(&plan, &*sink.map_err(Failure::task)?);
+        let mut refusals = crate::verify::refusals(&plan, &*sink.map_err(Failure::task)?);
         if !refusals.is_empty() {
+            for refusal in &mut refusals {
+                refusal.error = refusal.error.clone().help("leave out `--verify`");
+            }
             return Ok(plan.refused(refusals));
         }
     }
@@ -173,7 +196,7 @@ fn move_all(
 /// Compares both sides; the rows are there whatever comes of it, and the report says so.
 fn verify_after(session: &Session, registry: &Registry, task: &Task, report: &mut RunReport) {
     if let Err(failure) = verify::after_run(session, registry, task, report) {
-        report.exit = failure.exit;
+        report.exit = session.exit_of(&failure);
         report.error = Some(failure.error);
     }
 }

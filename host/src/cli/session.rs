@@ -30,10 +30,23 @@ pub(super) struct Session {
 }
 
 /// What a command has to say on stdout, and the exit code.
-#[derive(Debug)]
 pub(super) struct Answer {
     pub body: String,
     pub exit: u8,
+    /// Done once it was printed.
+    last: Option<Box<dyn FnOnce()>>,
+}
+
+impl Answer {
+    pub fn new(body: String, exit: u8) -> Self {
+        let last = None;
+        Self { body, exit, last }
+    }
+
+    /// Has something done as soon as it was printed, and not if it can't be.
+    pub fn when_printed(&mut self, last: impl FnOnce() + 'static) {
+        self.last = Some(Box::new(last));
+    }
 }
 
 impl Session {
@@ -88,7 +101,7 @@ impl Session {
         } else {
             self.control.mask(&in_text(report))
         };
-        Ok(Answer { body, exit })
+        Ok(Answer::new(body, exit))
     }
 
     /// A JSON document with its secrets masked.
@@ -112,7 +125,7 @@ impl Session {
         } else {
             String::new()
         };
-        Answer { body, exit }
+        Answer::new(body, exit)
     }
 
     /// A command that was cancelled ends with the code of the signal that did it.
@@ -125,7 +138,7 @@ impl Session {
 
     /// Prints an answer and gives the exit code. A reader that has gone away (`| head`) is none
     /// of our failures.
-    pub fn print(&self, answer: &Answer) -> u8 {
+    pub fn print(&self, answer: Answer) -> u8 {
         match load::print(&answer.body) {
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
                 let exit = if answer.exit == 0 {
@@ -136,7 +149,12 @@ impl Session {
                 errors::show(self, "", &Error::io("print the result on stdout", &e), exit);
                 exit
             }
-            _ => answer.exit,
+            _ => {
+                if let Some(last) = answer.last {
+                    last();
+                }
+                answer.exit
+            }
         }
     }
 }

@@ -98,7 +98,7 @@ fn leave(session: &Session, call: &PendingCall) -> ! {
         error,
         exit: PLUGIN,
     });
-    session.print(&answer);
+    session.print(answer);
     low_level::exit(i32::from(PLUGIN))
 }
 

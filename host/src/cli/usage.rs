@@ -40,8 +40,7 @@ pub(super) fn show(error: &clap::Error, arguments: &[OsString]) -> u8 {
     }
     if session.output.json {
         let body = session.json(&errors::document(&failure));
-        let exit = failure.exit;
-        return session.print(&super::Answer { body, exit });
+        return session.print(super::Answer::new(body, failure.exit));
     }
     failure.exit
 }

@@ -52,10 +52,7 @@ impl Entry {
 
     /// `collection` or `collection/partition`.
     pub fn full_name(&self) -> String {
-        match &self.partition {
-            Some(partition) => format!("{}/{partition}", self.collection),
-            None => self.collection.clone(),
-        }
+        super::full_name(&self.name())
     }
 
     /// Where its file is.
@@ -63,18 +60,33 @@ impl Entry {
         folder.join(&self.file)
     }
 
-    /// Whether its file is the one that was written: by its size and time, or as far as these don't
-    /// tell or it is wanted `thoroughly`, by its digest.
+    /// When its file was last written to, if that is the one of the dump: by its size and time, or as
+    /// far as these don't tell or it is wanted `thoroughly`, by its digest. `None` if it is not, or
+    /// can't be read.
     ///
     /// # Errors
-    /// `Cancelled`, `Io`.
-    pub fn is_whole(&self, folder: &Path, thoroughly: bool, control: &Control) -> Result<bool> {
+    /// `Cancelled`.
+    pub fn whole_since(
+        &self,
+        folder: &Path,
+        thoroughly: bool,
+        control: &Control,
+    ) -> Result<Option<u64>> {
         let path = self.path(folder);
-        match std::fs::metadata(&path) {
-            Ok(found) if found.len() != self.bytes => Ok(false),
-            Ok(found) if !thoroughly && modified(&found) == self.modified => Ok(true),
-            Ok(_) => Ok(sha256(&path, control)? == self.sha256),
-            Err(_) => Ok(false),
+        let Ok(found) = std::fs::metadata(&path) else {
+            return Ok(None);
+        };
+        let since = modified(&found);
+        if found.len() != self.bytes {
+            return Ok(None);
+        }
+        if !thoroughly && since != 0 && since == self.modified {
+            return Ok(Some(since));
+        }
+        match sha256(&path, control) {
+            Ok(digest) => Ok((digest == self.sha256).then_some(since)),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            Err(_) => Ok(None),
         }
     }
 
@@ -88,7 +100,7 @@ impl Entry {
             Err(Error::new(kind, message)
                 .with("dataset", self.full_name())
                 .with("file", path.display())
-                .help("take it from a copy of the dump; or dump again, which writes it anew; or leave it out with `--exclude`"))
+                .help("take it from a copy of the dump; or dump again with `--verify`, which writes it anew; or leave it out with `--exclude`"))
         };
         let bytes = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
@@ -195,9 +207,8 @@ mod tests {
         let path = folder.path().join("a/p.h5");
         std::fs::create_dir(folder.path().join("a")).unwrap();
         let is_whole = |entry: &Entry, thoroughly| {
-            entry
-                .is_whole(folder.path(), thoroughly, &Control::new())
-                .unwrap()
+            let since = entry.whole_since(folder.path(), thoroughly, &Control::new());
+            since.unwrap().is_some()
         };
         assert!(!is_whole(&entry(), false));
         std::fs::write(&path, "abc").unwrap();

@@ -23,11 +23,28 @@ use crate::hash::Sums;
 /// Collection and partition.
 pub type Name = (String, Option<String>);
 
+/// `collection` or `collection/partition`.
+pub fn full_name((collection, partition): &Name) -> String {
+    match partition {
+        Some(partition) => format!("{collection}/{partition}"),
+        None => collection.clone(),
+    }
+}
+
+/// A dataset that need not be moved if the source's is what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchanged {
+    /// What the source's dataset was.
+    pub fingerprint: String,
+    /// When the file was last written to, before it was found to be whole.
+    pub modified: u64,
+}
+
 /// What a plan has to know of dumps.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Known {
-    /// Of datasets that need not be moved: the fingerprint that they had.
-    pub unchanged: BTreeMap<Name, String>,
+    /// Of datasets in a dump that is brought up to date, whose files are whole.
+    pub unchanged: BTreeMap<Name, Unchanged>,
     /// Of datasets in a dump: what their files do not say.
     pub described: BTreeMap<Name, milvusdm_plugin_api::model::Descriptor>,
     /// Of the same: how many rows were dumped, and their hashes.

@@ -32,7 +32,7 @@ use crate::control::Control;
 use crate::failure::{self, DONE, ENDPOINT, Failure, INTERNAL, REFUSED, WITH_LOSSES};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
-use crate::plan::{Plan, Start};
+use crate::plan::{Plan, PlannedTarget, Start};
 use crate::report::{HashView, RunReport, Status, TargetView};
 use log::Log;
 use pace::Pace;
@@ -81,27 +81,32 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
         for (dataset, ledger) in datasets.zip(&outcome.ledgers) {
             dataset.ledger = Some(*ledger);
         }
-        let written = outcome
-            .ledgers
-            .iter()
-            .map(|ledger| ledger.written)
-            .sum::<u64>();
-        let moved = written.saturating_sub(target.start.written());
-        report.rows = report.rows.saturating_add(moved);
-        report.bytes = report.bytes.saturating_add(outcome.bytes);
-        report
-            .rejected_rows
-            .extend(outcome.rejected.iter().cloned());
-        report.notices.extend(outcome.notices.iter().cloned());
         take_outcome(view, &outcome);
+        let written = view.ledger.written.saturating_sub(target.start.written());
+        report.rows = report.rows.saturating_add(written);
+        report.bytes = report.bytes.saturating_add(outcome.bytes);
+        report.rejected_rows.extend(outcome.rejected);
+        report.notices.extend(outcome.notices);
+        report.notices.extend(told_before(target));
         report.error = outcome.error;
     }
-    forget(journal, &report);
+    forget(journal, plan, &report);
     report.ledger = report.targets.iter().map(|view| view.ledger).sum();
     report.seconds = started.elapsed().as_secs_f64();
     report.error = report.error.map(|error| control.mask_error(error));
     report.exit = exit_code(&report, control);
     report
+}
+
+/// What an earlier process told of rows that did not arrive is not told again.
+fn told_before(target: &PlannedTarget) -> Option<String> {
+    let rejected = target.start.rejected();
+    (rejected > 0).then(|| {
+        format!(
+            "{}: {rejected} rows were rejected before this process went on; which ones, and why, is in the log of the earlier one",
+            target.name()
+        )
+    })
 }
 
 /// Takes back what an earlier process of the run left half-written.
@@ -117,11 +122,16 @@ pub fn take_back(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Where nothing of a failed run is left there is nothing to go on with.
-fn forget(journal: Option<&Journal>, report: &RunReport) {
+/// Where nothing of a failed run is left there is nothing to go on with; targets that it did not come
+/// to may have rows of an earlier process.
+fn forget(journal: Option<&Journal>, plan: &Plan, report: &RunReport) {
     let Some(journal) = journal else { return };
     if report.error.is_some()
         && !report.targets.iter().any(TargetView::holds_rows)
+        && plan
+            .targets
+            .iter()
+            .all(|target| target.start == Start::Anew)
         && let Err(error) = journal.clear()
     {
         tracing::warn!("{error}.");

@@ -38,10 +38,7 @@ fn of_run(before: &RunRecord, now: &RunRecord) -> Vec<String> {
     for target in before.left_behind(now) {
         changes.push(format!(
             "folder: target {} is {} in {}, where the run was begun; this is {}",
-            target.name,
-            target.location,
-            before.folder.display(),
-            now.folder.display()
+            target.name, target.location, before.folder, now.folder
         ));
     }
     endpoint("source", &before.source, &now.source, &mut changes);

@@ -2,11 +2,12 @@
 //! The SQLite database of a journal: how it is made, and how it is opened.
 
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use milvusdm_plugin_api::Result;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::store::{Store, damaged, failed, io};
@@ -98,25 +99,32 @@ pub(super) fn connect_to_look(path: &Path) -> Result<Connection> {
     if is_writable(path) {
         return connect(path);
     }
-    let failed = |e| failed(path, "open", &e);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let text = path.to_string_lossy();
-    let place = utf8_percent_encode(&text, IN_URI);
-    // SQLite wants to make files beside it, but for a database that nobody writes to.
-    let is_still = match path.with_extension("journal-wal").metadata() {
-        Ok(_) => "",
-        Err(_) => "?immutable=1",
+    let whole = path
+        .canonicalize()
+        .map_err(|e| io(path, "open the journal", &e))?;
+    let place = percent_encode(whole.as_os_str().as_bytes(), IN_URI);
+    let open = || {
+        // SQLite wants to make files beside it, but for a database that nobody writes to.
+        let is_still = match path.with_extension("journal-wal").metadata() {
+            Ok(_) => "",
+            Err(_) => "?immutable=1",
+        };
+        let connection = Connection::open_with_flags(format!("file:{place}{is_still}"), flags);
+        let connection = connection.map_err(|e| failed(path, "open", &e))?;
+        let waits = connection.busy_timeout(BUSY);
+        waits.map_err(|e| failed(path, "open", &e))?;
+        checked(connection, path)
     };
-    let connection = Connection::open_with_flags(format!("file:{place}{is_still}"), flags);
-    let connection = connection.map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
-    checked(connection, path)
+    // A run may have ended in between, and taken its files away.
+    open().or_else(|_| open())
 }
 
 fn is_writable(path: &Path) -> bool {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
     let may = |path: &Path| accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
-    may(path) && path.parent().is_some_and(may)
+    let folder = path.canonicalize().ok();
+    may(path) && folder.as_deref().and_then(Path::parent).is_some_and(may)
 }
 
 /// A database that is whole.

@@ -3,6 +3,7 @@
 //! other files.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::record::{RunRecord, Stage, TargetRecord};
@@ -11,33 +12,48 @@ impl RunRecord {
     /// Targets that have something in the folder where this run was begun, and nothing where the
     /// plan of now was made.
     pub fn left_behind<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = &'a TargetRecord> {
-        let is_moved = !self.folder.as_os_str().is_empty() && self.folder != now.folder;
+        let is_moved = !self.folder.is_empty() && self.folder != now.folder;
         let has_part = |target: &TargetRecord| {
             let mut there = now.targets.iter();
             there.any(|new| new.name == target.name && new.stage != Stage::Planned)
         };
         self.targets.iter().filter(move |target| {
+            let then = Path::new(&self.folder).join(&target.location);
+            let here = Path::new(&now.folder).join(&target.location);
             is_moved
                 && target.stage != Stage::Planned
-                && !has_part(target)
-                && is_named_in(&self.folder, &target.location)
+                && Path::new(&target.location).is_relative()
+                && match has_part(target) {
+                    // Another file of that name may be there.
+                    true => then.exists() && !is_same(&then, &here),
+                    false => is_there(&then),
+                }
         })
     }
 }
 
-/// Whether a file with that name, or one that is named after it, is there. Only the sink knows whether
-/// a location is a path at all.
-fn is_named_in(folder: &Path, location: &str) -> bool {
-    let location = Path::new(location);
-    let (Some(name), Some(parent)) = (location.file_name(), location.parent()) else {
+fn is_same(a: &Path, b: &Path) -> bool {
+    let inode = |path: &Path| fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
+    inode(a) == inode(b)
+}
+
+/// Whether that file is there, or one in the making. Only the sink knows whether a location is a path
+/// at all, and how it calls what is not finished: after the target, with a dot before it.
+fn is_there(target: &Path) -> bool {
+    let (Some(name), Some(folder)) = (target.file_name(), target.parent()) else {
         return false;
     };
     let name = name.to_string_lossy();
-    let entries = fs::read_dir(folder.join(parent)).into_iter().flatten();
-    location.is_relative()
-        && entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().contains(&*name))
+    let begun = format!(".{name}.");
+    fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            let found = entry.file_name();
+            let found = found.to_string_lossy();
+            found == name || found.starts_with(&begun)
+        })
 }
 
 #[cfg(test)]
@@ -46,7 +62,7 @@ mod tests {
 
     fn run(folder: &Path, location: &str, stage: Stage) -> RunRecord {
         RunRecord {
-            folder: folder.to_owned(),
+            folder: folder.display().to_string(),
             targets: vec![TargetRecord {
                 name: "a".to_owned(),
                 location: location.to_owned(),
@@ -72,17 +88,26 @@ mod tests {
         let elsewhere = run(Path::new("/elsewhere"), "out/a.h5", Stage::Planned);
         assert!(is_left(&begun, &elsewhere));
         assert!(!is_left(&begun, &run(there, "out/a.h5", Stage::Planned)));
-        // Another place is another plan, which is told otherwise.
         let found = run(Path::new("/elsewhere"), "out/a.h5", Stage::Prepared);
-        assert!(!is_left(&begun, &found));
+        assert!(!is_left(&begun, &found), "the sink says that it is there");
         assert!(!is_left(
             &run(there, "out/a.h5", Stage::Planned),
             &elsewhere
         ));
-        for location in ["out/b.h5", "null:a", "127.0.0.1:19530/a", ""] {
+        for location in ["out/b.h5", "out/h5", "null:a", "127.0.0.1:19530/a", ""] {
             let begun = run(there, location, Stage::Prepared);
             assert!(!is_left(&begun, &elsewhere), "{location}");
         }
+        // A finished one is a file of its own, whatever is called like it.
+        let done = run(there, "out/b.h5", Stage::Finishing);
+        let other = run(&there.join("other"), "out/b.h5", Stage::Finishing);
+        fs::write(there.join("out/b.h5"), "").unwrap();
+        fs::create_dir_all(there.join("other/out")).unwrap();
+        fs::write(there.join("other/out/b.h5"), "").unwrap();
+        assert!(is_left(&done, &other));
+        fs::remove_file(there.join("other/out/b.h5")).unwrap();
+        fs::hard_link(there.join("out/b.h5"), there.join("other/out/b.h5")).unwrap();
+        assert!(!is_left(&done, &other));
         let absolute = there.join("out/a.h5").display().to_string();
         assert!(!is_left(
             &run(there, &absolute, Stage::Prepared),

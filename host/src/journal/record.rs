@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is known of a run between its processes: the plan that it follows, and how far it came.
 
-use std::path::PathBuf;
-
 use milvusdm_plugin_api::{FinishAck, ReadAccount};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,8 +21,7 @@ pub struct RunRecord {
     /// What to do where a target exists.
     pub mode: String,
     /// The folder that it was begun in: relative paths start there.
-    #[serde(default)]
-    pub folder: PathBuf,
+    pub folder: String,
     /// Whether its report was handed out, so that nothing is left to do.
     #[serde(skip)]
     pub is_reported: bool,

@@ -23,7 +23,7 @@ pub(super) fn is_unchanged(
 ) -> bool {
     let known = &task.known.unchanged;
     let known = known.get(&full_name(dataset));
-    known.is_some_and(|known| *known == dump::fingerprint(dataset, splits, recipe))
+    known.is_some_and(|known| known.fingerprint == dump::fingerprint(dataset, splits, recipe))
 }
 
 /// Adds what a dump knows of a dataset and its file does not say.

@@ -10,6 +10,7 @@ mod inspect;
 mod limits;
 mod notices;
 mod refusals;
+mod restart;
 mod resume;
 mod target;
 mod written;
@@ -17,7 +18,7 @@ mod written;
 use std::sync::Arc;
 
 use milvusdm_plugin_api::model::Capabilities;
-use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Mode, Split};
+use milvusdm_plugin_api::{Dataset, Error, ErrorKind, Split};
 use serde_json::Value;
 
 pub(crate) use dataset::full_name;
@@ -144,7 +145,9 @@ impl Plan {
         self.record = RunRecord {
             began: resume::began(earlier),
             mode: resume::mode(task.mode).to_owned(),
-            folder: std::env::current_dir().unwrap_or_default(),
+            folder: std::env::current_dir()
+                .map(|folder| folder.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             targets: resume::records(&self.targets, earlier),
             ..std::mem::take(&mut self.record)
         };
@@ -273,28 +276,6 @@ impl Plan {
     /// Why the plan can't be run; empty if it can.
     pub fn refusals(&self) -> &[Refusal] {
         &self.refusals
-    }
-
-    /// What a run that begins anew would be refused for, or do twice: a target that the run it gives
-    /// up has finished.
-    pub fn in_the_way(&self) -> Option<Error> {
-        let is_finished = |target: &&PlannedTarget| {
-            let mode = target.request.spec.mode;
-            matches!(target.start, Start::Finished(..)) && matches!(mode, Mode::Fail | Mode::Append)
-        };
-        let target = self.targets.iter().find(is_finished)?;
-        let consequence = match target.request.spec.mode {
-            Mode::Append => "has its rows, which would be there twice",
-            _ => "is there, and `mode: fail` keeps it",
-        };
-        let message = format!(
-            "the run can't begin anew: {} was finished by it and {consequence}",
-            target.name()
-        );
-        let error = Error::new(ErrorKind::Exists, message).with("target", &target.state.location);
-        Some(error.help(
-            "go on without `--restart`; or take that target away first, leave it out with `select`, or set `mode: overwrite`",
-        ))
     }
 
     /// Rows and bytes that will go through, as far as they are known; what went through before is

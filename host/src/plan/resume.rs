@@ -72,12 +72,20 @@ impl Start {
 
     /// Rows that were written before.
     pub(crate) fn written(&self) -> u64 {
+        self.sum(|mark| mark.written)
+    }
+
+    /// Rows that were rejected before.
+    pub(crate) fn rejected(&self) -> u64 {
+        self.sum(|mark| mark.rejected)
+    }
+
+    fn sum(&self, of: fn(&Mark) -> u64) -> u64 {
         match self {
             Self::Anew => 0,
-            Self::Behind(marks) | Self::Finished(marks, _) => marks
-                .iter()
-                .map(|mark| mark.written)
-                .fold(0, u64::saturating_add),
+            Self::Behind(marks) | Self::Finished(marks, _) => {
+                marks.iter().map(of).fold(0, u64::saturating_add)
+            }
         }
     }
 }
@@ -119,6 +127,7 @@ pub(super) fn announce(targets: &mut [PlannedTarget], run: &RunRecord) {
             next_id: None,
         });
         if let Stage::Finished(ack) = &record.stage {
+            target.state.location.clone_from(&record.location);
             let marks = record.splits.iter().map(|split| split.acknowledged.clone());
             target.start = Start::Finished(marks.collect(), ack.clone());
         }
@@ -143,7 +152,6 @@ pub(super) fn settle(
                 refusals.target(&target.name(), task.locate(Side::Sink, error));
             }
             target.action = Action::Resume;
-            target.state.location.clone_from(&record.location);
             target.state.rows = record.rows_before;
             continue;
         }

@@ -16,7 +16,7 @@ use crate::report::{Action, DatasetView, Status, TargetView};
 use crate::task::{Side, TargetName, Task};
 
 /// What to do about a target that this run finished, and that is not what it was.
-pub(super) const CHANGED_SINCE: &str = "the run had finished this target: put back what was there, or take it away, and the run writes it anew";
+pub(super) const CHANGED_SINCE: &str = "the run had finished this target: put back what was there, or take it away, and the run writes it anew; or leave it out with `select`, and begin the others anew with `--restart`";
 
 /// A dataset on its way into a target.
 #[derive(Debug)]
@@ -287,7 +287,7 @@ pub(super) fn check(
     let mut notices = Vec::new();
     for (target, state) in targets.iter_mut().zip(states) {
         if matches!(target.start, Start::Finished(..)) {
-            if state.exists {
+            if state.exists && state.location == target.state.location {
                 // Nothing is done to it any more.
                 let name = target.name();
                 notices.extend(named(&name, &state.notices));
@@ -302,7 +302,7 @@ pub(super) fn check(
                 target.state.rows = state.rows;
                 continue;
             }
-            // Somebody took it away since.
+            // Somebody took it away since, or it is in another place.
             target.start = Start::Anew;
         }
         let name = target.name();

@@ -137,9 +137,20 @@ impl TargetVerdict {
         }
     }
 
-    /// Takes rows that were there before the run for what they are: the run's own are all there.
+    /// Takes rows that were there before the run for what they are, if the run's own are all there.
     pub(super) fn set_aside(&mut self, before: u64) {
-        (self.extra, self.doubled, self.equal) = (0, 0, Some(true));
+        let beside = self.extra.saturating_add(self.doubled);
+        if beside != self.differences() {
+            return;
+        }
+        if beside != before {
+            self.notices.push(format!(
+                "the run's rows are there; before it there were {before} others, now {beside}"
+            ));
+            return;
+        }
+        (self.extra, self.doubled) = (0, 0);
+        self.equal = Some(self.unreadable == 0);
         self.examples.clear();
         self.differing_columns.clear();
         self.notices.push(format!(

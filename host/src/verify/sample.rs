@@ -30,7 +30,7 @@ impl Verification<'_> {
     /// Looks some rows up at the target.
     pub(super) fn look_up(
         &self,
-        rows: u64,
+        (rows, before): (u64, u64),
         (here, there): (&Side<'_>, &Side<'_>),
         options: &Value,
         target: &PlannedTarget,
@@ -46,7 +46,7 @@ impl Verification<'_> {
             verdict.rows_source = count(&here.jobs);
         }
         let has_same_count = match (verdict.rows_source, verdict.rows_target) {
-            (Some(here), Some(there)) => here == there,
+            (Some(here), Some(there)) => here.checked_add(before) == Some(there),
             _ => true,
         };
         let differing = if can.read_back.by_id && takes_ids && by_id {
@@ -62,7 +62,7 @@ impl Verification<'_> {
         } else if can.ordered_append && count(&there.jobs).is_some() {
             let wanted = pick(here, rows)?;
             verdict.sampled = Some(wanted.len() as u64);
-            let differing = by_places(&wanted, there, by_id)?;
+            let differing = by_places(&wanted, there, (by_id, before))?;
             if differing
                 .iter()
                 .any(|(what, _)| *what == Difference::Missing)
@@ -145,11 +145,12 @@ impl Verification<'_> {
 fn by_places(
     wanted: &[Wanted],
     there: &Side<'_>,
-    by_id: bool,
+    (by_id, before): (bool, u64),
 ) -> Result<Vec<(Difference, String)>> {
     let mut differing = Vec::new();
     for row in wanted {
-        let found = match place(&there.jobs, row.place) {
+        // Rows that were there before the run stand in front of its own.
+        let found = match place(&there.jobs, row.place.saturating_add(before)) {
             Some((job, place)) => there.row_at(job, place)?,
             None => None,
         };

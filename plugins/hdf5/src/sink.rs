@@ -161,13 +161,15 @@ impl Hdf5Sink {
         let (Some(plan), Some(path), Some(found)) = (plan, path, found) else {
             return Ok(state);
         };
+        // One that this run finished is not touched any more, and must be what it was.
+        let is_finished = spec.resumed.as_ref().is_some_and(|then| then.is_finished);
         match target::room_at(&path) {
             Ok(room) => {
                 state.free_bytes = room.free_bytes;
                 state.volume = room.volume;
             }
-            // Nothing is written to one that is skipped.
-            Err(_) if found.is_some() && spec.mode == Mode::Skip => {}
+            // Nothing is written to one that is skipped or finished.
+            Err(_) if found.is_some() && (spec.mode == Mode::Skip || is_finished) => {}
             Err(error) => return Err(error),
         }
         state.needs_bytes = self.needs_bytes(&plan, request);
@@ -199,8 +201,6 @@ impl Hdf5Sink {
         if let Some(bytes) = found {
             state.exists = true;
             state.read_back = self.read_back(&plan, &path);
-            // One that this run finished is not touched any more, and must be what it was.
-            let is_finished = spec.resumed.as_ref().is_some_and(|then| then.is_finished);
             let looked = match spec.mode {
                 Mode::Append if !is_finished => {
                     Existing::open(&path, &self.options, &plan).map(|existing| {

@@ -34,11 +34,13 @@ fn into_folder(space: &Space, more: &str) -> String {
 
 /// Kills it when the first target is done, and the second is half-written.
 fn stop_between(space: &Space, task: &str) {
-    let child = milvusdm(space, &["run", task, "--rows-per-second", "8000"]).start();
+    let child = milvusdm(space, &["run", task, "--rows-per-second", "4000"]).start();
     let deadline = Instant::now() + Duration::from_secs(30);
     let is_between = |now: &Value| {
         let [first, second] = [&now["targets"][0], &now["targets"][1]];
-        first["stage"] == "done" && second["written"].as_u64().unwrap_or(0) > 0
+        first["stage"] == "done"
+            && second["stage"] == "writing"
+            && second["written"].as_u64().unwrap_or(0) > 0
     };
     while !is_between(&status(space, task)) {
         assert!(Instant::now() < deadline, "it does not come so far");

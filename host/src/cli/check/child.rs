@@ -62,10 +62,7 @@ pub(super) fn run(
         Ok(()) => Line::Done,
     });
     told.map_err(|e| cant_tell(&e))?;
-    Ok(Answer {
-        body: String::new(),
-        exit: DONE,
-    })
+    Ok(Answer::new(String::new(), DONE))
 }
 
 /// A line without the secrets that samples brought along.

@@ -49,9 +49,15 @@ pub(in crate::cli) fn is_dump(path: &Path) -> bool {
 /// Holds every file of a dump against its digest.
 pub(in crate::cli) fn check(session: &Session, args: &VerifyArgs) -> Result<Answer, Failure> {
     let folder = &args.what;
-    if args.sample.is_some() {
-        let error = Error::new(ErrorKind::Config, "a dump can only be verified as a whole");
-        return Err(Failure::task(error.help("leave out `--sample`")));
+    let of_tasks = [
+        ("--sample", args.sample.is_some()),
+        ("--read-source", args.read_source),
+        ("--state", args.state.is_some()),
+    ];
+    if let Some((option, _)) = of_tasks.iter().find(|(_, is_given)| *is_given) {
+        let message = format!("`{option}` is for tasks: of a dump, every file is looked at");
+        let error = Error::new(ErrorKind::Config, message);
+        return Err(Failure::task(error.help(format!("leave out `{option}`"))));
     }
     let manifest = Manifest::load(folder).map_err(Failure::endpoint)?;
     session.heed_signals()?;
@@ -69,7 +75,7 @@ pub(in crate::cli) fn check(session: &Session, args: &VerifyArgs) -> Result<Answ
     for entry in &manifest.datasets {
         let checked = entry.check(folder, &session.control);
         let error = match checked {
-            Err(error) if error.kind() == ErrorKind::Cancelled => {
+            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Denied) => {
                 return Err(Failure::endpoint(error));
             }
             checked => checked.err(),
@@ -143,7 +149,11 @@ fn render(report: &DumpReport) -> String {
         };
     }
     for stray in &report.strays {
-        let _ = writeln!(shown, "note: {} is no part of the dump", text::line(stray));
+        let _ = writeln!(
+            shown,
+            "note: {} is no part of the dump: it may be of a dataset that is gone, or of something else",
+            text::line(stray)
+        );
     }
     let damaged = report
         .datasets
@@ -158,7 +168,7 @@ fn render(report: &DumpReport) -> String {
         ),
         _ => writeln!(
             shown,
-            "\nThe dump is damaged: {} of {all}. Take these files from a copy, or dump again: that writes them anew.",
+            "\nThe dump is damaged: {} of {all}. Take these files from a copy, or dump again with `--verify`: that writes them anew.",
             text::count(damaged)
         ),
     };

@@ -17,7 +17,7 @@ pub(super) use restore::restore;
 use super::args::DumpArgs;
 use super::run::with_receipt;
 use super::session::{Answer, Session};
-use crate::dump::Manifest;
+use crate::dump::{Manifest, Unchanged};
 use crate::failure::Failure;
 use crate::journal::{Journal, Subject};
 use crate::registry::Registry;
@@ -72,7 +72,7 @@ fn expect_free(folder: &Path, is_ours: impl FnOnce() -> bool) -> Result<()> {
         "the folder holds something that is no dump, which could be overwritten",
     )
     .with("folder", folder.display())
-    .help("dump into an empty folder, or into one with a dump, which is brought up to date; a dump that was stopped goes on with the arguments and the folder of its journal that it had"))
+    .help("dump into an empty folder, or into one with a dump, which is brought up to date; a dump that was stopped goes on when the same command is given again"))
 }
 
 fn dump_task(session: &Session, registry: &Registry, args: &DumpArgs) -> Result<Task> {
@@ -89,14 +89,21 @@ fn dump_task(session: &Session, registry: &Registry, args: &DumpArgs) -> Result<
     task.mode = Mode::Overwrite;
     let manifest = Manifest::find(&args.folder)?;
     for entry in manifest.into_iter().flat_map(|manifest| manifest.datasets) {
-        if entry.is_whole(&args.folder, args.run.verify, &session.control)? {
-            let name = entry.name();
-            task.known.unchanged.insert(name, entry.fingerprint);
-        } else {
-            let (name, file) = (entry.full_name(), &entry.file);
-            tracing::warn!(
-                "{file}: missing or altered since it was dumped; {name} is dumped again if the source has it."
-            );
+        let name = entry.name();
+        match entry.whole_since(&args.folder, args.run.verify, &session.control)? {
+            Some(modified) => {
+                let fingerprint = entry.fingerprint;
+                let known = Unchanged {
+                    fingerprint,
+                    modified,
+                };
+                task.known.unchanged.insert(name, known);
+            }
+            None => tracing::warn!(
+                "{}: this file is not the one that the manifest has: {} is not taken for unchanged.",
+                entry.file,
+                entry.full_name()
+            ),
         }
     }
     Ok(task)

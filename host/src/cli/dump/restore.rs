@@ -11,6 +11,7 @@ use crate::cli::run::with_receipt;
 use crate::cli::session::{Answer, Session};
 use crate::dump::Manifest;
 use crate::failure::Failure;
+use crate::hash;
 use crate::plan::{self, Plan, PlannedTarget};
 use crate::registry::Registry;
 use crate::report::{RunReport, Status, TargetView};
@@ -68,9 +69,12 @@ fn restore_task(
     task.source.options.insert("path".to_owned(), files.into());
     for entry in manifest.datasets {
         let known = &mut task.known;
-        let sums = entry.hash.as_ref().map(|hash| hash.sums.clone());
-        known.dumped.insert(entry.name(), (entry.rows, sums));
-        known.described.insert(entry.name(), entry.descriptor);
+        // Hashes of another kind say nothing.
+        let hash = entry.hash.filter(|hash| hash.algorithm == hash::NAME);
+        let sums = hash.map(|hash| hash.sums);
+        let name = (entry.collection, entry.partition);
+        known.dumped.insert(name.clone(), (entry.rows, sums));
+        known.described.insert(name, entry.descriptor);
     }
     Ok(task)
 }

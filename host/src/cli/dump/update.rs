@@ -27,7 +27,7 @@ pub(super) fn write_manifest(session: &Session, task: &Task, plan: &Plan, report
     match written {
         Ok(notices) => report.notices.extend(notices),
         Err(error) => {
-            report.exit = Failure::endpoint(error.clone()).exit;
+            report.exit = session.exit_of(&Failure::endpoint(error.clone()));
             report.error = Some(error);
         }
     }
@@ -39,17 +39,8 @@ fn made(
     folder: &Path,
     (plan, report): (&Plan, &RunReport),
 ) -> Result<Vec<String>> {
-    let mut entries: BTreeMap<Name, Entry> = BTreeMap::new();
     let before = Manifest::find(folder)?;
-    let names: BTreeSet<&Name> = plan.names.iter().collect();
-    let mut gone = Vec::new();
-    let datasets = before.iter().flat_map(|manifest| &manifest.datasets);
-    for entry in datasets.cloned() {
-        match names.contains(&entry.name()) {
-            true => drop(entries.insert(entry.name(), refreshed(entry, folder))),
-            false => gone.push(entry),
-        }
-    }
+    let (mut entries, gone) = kept(before.as_ref(), task, plan);
     for (target, view) in plan.targets.iter().zip(&report.targets) {
         if view.status == Status::Done {
             let entry = entry(session, folder, target, view)?;
@@ -69,6 +60,39 @@ fn made(
             .map_err(|e| Error::io("make the folder", &e).with("folder", folder.display()))?;
         manifest.write(folder)?;
     }
+    let mut notices = unchanged(task, plan, &manifest);
+    // Only now that no manifest names them.
+    let is_kept = |file: &str| manifest.datasets.iter().any(|kept| kept.file == file);
+    let gone = gone.into_iter().filter(|entry| !is_kept(&entry.file));
+    notices.extend(gone.map(|entry| remove(&entry, folder)));
+    Ok(notices)
+}
+
+/// What the manifest has of the source's datasets, and of others. A file that was found to be whole is
+/// not read again the next time.
+fn kept(
+    before: Option<&Manifest>,
+    task: &Task,
+    plan: &Plan,
+) -> (BTreeMap<Name, Entry>, Vec<Entry>) {
+    let names: BTreeSet<&Name> = plan.names.iter().collect();
+    let (mut kept, mut gone) = (BTreeMap::new(), Vec::new());
+    let entries = before.iter().flat_map(|manifest| &manifest.datasets);
+    for mut entry in entries.cloned() {
+        let name = entry.name();
+        if let Some(known) = task.known.unchanged.get(&name) {
+            entry.modified = known.modified;
+        }
+        match names.contains(&name) {
+            true => drop(kept.insert(name, entry)),
+            false => gone.push(entry),
+        }
+    }
+    (kept, gone)
+}
+
+/// What a person should know of datasets that were not moved.
+fn unchanged(task: &Task, plan: &Plan, manifest: &Manifest) -> Vec<String> {
     let mut notices = Vec::new();
     if !plan.unchanged.is_empty() {
         notices.push(format!(
@@ -83,33 +107,17 @@ fn made(
             );
         }
     }
-    let is_kept = |file: &str| manifest.datasets.iter().any(|kept| kept.file == file);
-    for entry in gone.into_iter().filter(|entry| !is_kept(&entry.file)) {
-        // Only now that no manifest names it.
-        let removed = std::fs::remove_file(entry.path(folder));
-        notices.push(match removed {
-            Ok(()) => format!(
-                "{}: gone from the source, and from the dump",
-                entry.full_name()
-            ),
-            Err(e) => format!(
-                "{}: gone from the source; its file {} stays: {e}",
-                entry.full_name(),
-                entry.file
-            ),
-        });
-    }
-    Ok(notices)
+    notices
 }
 
-/// An entry of a file that is kept: one that was copied here is not read again the next time.
-fn refreshed(entry: Entry, folder: &Path) -> Entry {
-    match std::fs::metadata(entry.path(folder)) {
-        Ok(found) => Entry {
-            modified: dump::modified(&found),
-            ..entry
-        },
-        Err(_) => entry,
+fn remove(entry: &Entry, folder: &Path) -> String {
+    let name = entry.full_name();
+    match std::fs::remove_file(entry.path(folder)) {
+        Ok(()) => format!("{name}: gone from the source, and from the dump"),
+        Err(e) => format!(
+            "{name}: gone from the source; its file {} stays: {e}",
+            entry.file
+        ),
     }
 }
 

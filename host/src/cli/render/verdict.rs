@@ -7,7 +7,7 @@
 use super::ledger::equation;
 use crate::cli::text;
 use crate::failure::{DONE, INTERNAL, WITH_LOSSES};
-use crate::report::{RunReport, Status};
+use crate::report::{RunReport, Status, TargetView};
 
 /// Corrects the exit code of a report that looks better than it is.
 pub(in crate::cli) fn settle(report: &mut RunReport) {
@@ -70,6 +70,12 @@ pub(in crate::cli) fn verdict(report: &RunReport) -> String {
     if report.error.is_some() {
         let moved = text::counted(report.ledger.written, "row was", "rows were");
         let has = |status| report.targets.iter().any(|t| t.status == status);
+        let is_over = |t: &TargetView| matches!(t.status, Status::Done | Status::Skipped);
+        if !report.run.is_empty() && has(Status::Done) && report.targets.iter().all(is_over) {
+            return format!(
+                "All rows are there, {moved} written, but the run did not come to its end. The same command brings it there, without moving them again."
+            );
+        }
         if has(Status::Kept) {
             return format!(
                 "Not finished: {moved} written before the run stopped, and are kept. The same command goes on where it stopped; with `--restart` it begins anew."

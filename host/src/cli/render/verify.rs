@@ -141,10 +141,11 @@ fn verdict(report: &VerifyReport) -> String {
             "No difference found in a sample of {all}; rows outside it were not looked at. Took {took}."
         ),
         (None, 0) => {
-            let mut targets = report.targets.iter();
-            let by_run = match targets.any(|target| target.source_read_by == ReadBy::Run) {
-                true => ", as the run hashed them",
-                false => "",
+            let is_by_run = |target: &&TargetVerdict| target.source_read_by == ReadBy::Run;
+            let by_run = match report.targets.iter().filter(is_by_run).count() {
+                0 => "",
+                all if all == report.targets.len() => ", as the run hashed them",
+                _ => ", in part as the run hashed them",
             };
             format!("Verified: {all} held against every row of the source{by_run}. Took {took}.")
         }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Giving an unfinished run up: what would be in the way of beginning anew.
+
+use milvusdm_plugin_api::{Error, ErrorKind, Mode};
+
+use super::{Plan, PlannedTarget, Start};
+use crate::journal::{RunRecord, Subject};
+
+impl Plan {
+    /// What a run that begins anew would be refused for, or do twice: a target that the run it gives
+    /// up has finished. Told before anything is taken back.
+    pub fn in_the_way(&self, earlier: &RunRecord, subject: &Subject) -> Option<Error> {
+        let is_elsewhere = |target: &PlannedTarget| {
+            let name = target.name();
+            earlier
+                .left_behind(&self.record)
+                .any(|left| left.name == name)
+        };
+        let is_finished = |target: &&PlannedTarget| {
+            let mode = target.request.spec.mode;
+            matches!(target.start, Start::Finished(..)) && matches!(mode, Mode::Fail | Mode::Append)
+        };
+        let mut finished = self.targets.iter().filter(is_finished);
+        let target = finished.find(|target| !is_elsewhere(target))?;
+        let consequence = match target.request.spec.mode {
+            Mode::Append => "has its rows, which would be there twice",
+            _ => "is there, and `mode: fail` keeps it",
+        };
+        let message = format!(
+            "the run can't begin anew: {} was finished by it and {consequence}",
+            target.name()
+        );
+        let error = Error::new(ErrorKind::Exists, message).with("target", &target.state.location);
+        Some(error.help(match subject {
+            Subject::File(_) => "go on without `--restart`; or take that target away first, leave it out with `select`, or set `mode: overwrite`",
+            // Other arguments are another run.
+            Subject::Arguments(_) => "go on without `--restart`; or take that target away first",
+        }))
+    }
+}
