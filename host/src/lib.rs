@@ -13,6 +13,7 @@
 #![deny(missing_docs)]
 
 mod app;
+mod beside;
 mod builtin;
 mod calls;
 mod cli;

@@ -74,3 +74,33 @@ fn a_target_that_could_not_be_finished_is_not_looked_for_in_its_place() {
     assert_eq!(report.targets[0].status, Status::Kept);
     assert_eq!(known(&journal), (Stage::Prepared, ROWS));
 }
+
+#[test]
+fn a_failure_before_what_is_done_forgets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, control) = (Registry::linked().unwrap(), Control::new());
+    let journal = Journal::open(&folder.path().join("a.journal")).unwrap();
+    let plan = |sin: &str, run: Run<'_>| {
+        let datasets = json!([{"name": "a", "splits": [ROWS]}, {"name": "b", "splits": [ROWS]}]);
+        let mut task = task("behind", &datasets, &capabilities());
+        task["sink"]["sin"] = sin.into();
+        task["mode"] = "overwrite".into();
+        let task = Task::parse(&task.to_string(), "task.yaml").unwrap();
+        Plan::make(&task, &registry, &control, run).unwrap()
+    };
+    let report = milvusdm::engine::run(&plan("", Run::New), &control, Some(&journal));
+    assert_done(&report, 2 * ROWS);
+    // As if the first had been taken away since, and could not be made again.
+    let mut earlier = journal.last().unwrap().unwrap();
+    earlier.run.sink["sin"] = "cannot prepare".into();
+    earlier.run.targets[0].stage = Stage::Planned;
+    let again = plan("cannot prepare", Run::Resumed(&earlier));
+    let report = milvusdm::engine::run(&again, &control, Some(&journal));
+    assert_eq!(report.error.unwrap().kind(), ErrorKind::Denied);
+    let kept = journal.last().unwrap().unwrap().run;
+    assert!(
+        matches!(kept.targets[1].stage, Stage::Finished(_)),
+        "{kept:?}"
+    );
+    assert!(kept.is_unfinished());
+}

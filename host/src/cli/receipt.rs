@@ -3,19 +3,17 @@
 //!
 //! It is opened beside its place before the run, so that a folder that can't be written is an
 //! error before rows are moved, and takes its place at the end. A run that fails leaves a
-//! receipt too: an older one that tells of success must not stand there.
+//! receipt too: an older one that tells of success must not stand there. One that is refused leaves
+//! an older one, the only proof of that run, where it is.
 
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind};
 use serde_json::{Map, Value};
-use tempfile::NamedTempFile;
 
 use super::render;
 use super::session::{Answer, Session};
+use crate::beside::Beside;
 use crate::failure::{ENDPOINT, Failure, REFUSED};
 use crate::report::RunReport;
 use crate::seal::{Broken, seal, unseal};
@@ -24,69 +22,65 @@ use crate::seal::{Broken, seal, unseal};
 #[derive(Debug)]
 pub(super) struct Receipt {
     path: PathBuf,
-    beside: NamedTempFile,
+    beside: Beside,
+    /// Whether rows may have been moved.
+    is_begun: bool,
 }
 
 impl Receipt {
     /// Makes sure that a receipt can be written.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let refused = |error: &std::io::Error| {
-            let error = Error::io("make the receipt file", error)
-                .with("file", path.display())
-                .help("name a file in a folder that exists and can be written with `--receipt`");
-            Failure {
-                error,
-                exit: REFUSED,
-            }
+        let made = match path.is_dir() {
+            true => Err(std::io::ErrorKind::IsADirectory.into()),
+            false => Beside::create(path),
         };
-        if path.is_dir() {
-            return Err(refused(&std::io::ErrorKind::IsADirectory.into()));
-        }
-        let beside = tempfile::Builder::new()
-            .prefix(".milvusdm-receipt-")
-            // Whoever may read a file made here may read a receipt: the umask decides.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder_of(path))
-            .map_err(|e| refused(&e))?;
-        // From here on the old one tells of another run, whatever becomes of this one.
-        match std::fs::remove_file(path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(refused(&e)),
-            _ => {}
-        }
+        let beside = made.map_err(|e| refused(path, &e))?;
         Ok(Self {
             path: path.to_owned(),
             beside,
+            is_begun: false,
         })
     }
 
-    /// Writes it, sealed and durably.
+    /// Takes an older one away: from here on it would tell of another run, whatever becomes of
+    /// this one.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.is_begun = true;
+        match std::fs::remove_file(&self.path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(refused(&self.path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes it, sealed and durably. A run that did not begin leaves an older one alone.
     pub fn write(self, document: &str) -> Result<(), Failure> {
-        let document = sealed(document);
-        let Self { path, mut beside } = self;
-        let failed = |error: &std::io::Error| {
-            let error = Error::io("write the receipt", error)
+        let path = self.path;
+        if !self.is_begun && path.exists() {
+            tracing::warn!(
+                "{}: this receipt is that of an earlier run; there is none of this one, which moved nothing.",
+                path.display()
+            );
+            return Ok(());
+        }
+        self.beside.publish(&sealed(document)).map_err(|e| {
+            let error = Error::io("write the receipt", &e)
                 .with("file", path.display())
-                .help("the run itself has ended as its result says");
+                .help("the run has ended as its result says; unless it had no journal, the same command writes the receipt and moves nothing");
             Failure {
                 error,
                 exit: ENDPOINT,
             }
-        };
-        beside
-            .write_all(document.as_bytes())
-            .map_err(|e| failed(&e))?;
-        beside.as_file().sync_all().map_err(|e| failed(&e))?;
-        beside.persist(&path).map_err(|e| failed(&e.error))?;
-        // Nobody hands it out again once this run is over.
-        let synced = std::fs::File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
-        synced.map_err(|e| failed(&e))
+        })
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
+fn refused(path: &Path, cause: &std::io::Error) -> Failure {
+    let error = Error::io("make the receipt file", cause)
+        .with("file", path.display())
+        .help("name a file in a folder that exists and can be written with `--receipt`");
+    Failure {
+        error,
+        exit: REFUSED,
     }
 }
 
@@ -151,14 +145,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("receipt.json");
         std::fs::write(&path, "old").unwrap();
-        let receipt = Receipt::open(&path).unwrap();
+        let refused = Receipt::open(&path).unwrap();
+        refused.write("refused").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let mut receipt = Receipt::open(&path).unwrap();
+        receipt.begin().unwrap();
         assert!(
             !path.exists(),
             "an older one must not be taken for this run's"
         );
         receipt.write("new").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
-        drop(Receipt::open(&path).unwrap());
+        let mut killed = Receipt::open(&path).unwrap();
+        killed.begin().unwrap();
+        drop(killed);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 

@@ -73,9 +73,10 @@ pub(super) fn with_receipt(
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
     after: After,
 ) -> Result<Answer, Failure> {
-    let receipt = options.receipt.as_deref().map(Receipt::open).transpose()?;
+    let mut receipt = options.receipt.as_deref().map(Receipt::open).transpose()?;
     let mut kept = Kept::default();
-    let outcome = execute(session, options, (subject, &mut kept), task, after);
+    let of_run = (subject, &mut kept, receipt.as_mut());
+    let outcome = execute(session, options, of_run, task, after);
     let written = match receipt {
         Some(receipt) => receipt.write(&session.json(&document(session, &outcome)?)),
         None => Ok(()),
@@ -117,7 +118,7 @@ fn document(session: &Session, outcome: &Result<RunReport, Failure>) -> Result<V
 fn execute(
     session: &Session,
     options: &RunOptions,
-    (subject, kept): (&Subject, &mut Kept),
+    (subject, kept, receipt): (&Subject, &mut Kept, Option<&mut Receipt>),
     task: impl FnOnce(&Registry) -> Result<Task, Failure>,
     after: After,
 ) -> Result<RunReport, Failure> {
@@ -140,30 +141,27 @@ fn execute(
         "A run begins."
     );
     *kept = Kept::open(subject, options)?;
-    let report = move_all(
-        session,
-        options,
-        (&mut task, &registry),
-        (subject, kept),
-        after,
-    );
+    let of_run = (subject, kept, receipt);
+    let moved = move_all(session, options, (&mut task, &registry), of_run);
     drop(progress);
-    let mut report = report?;
-    if options.verify && report.error.is_none() && report.refusals.is_empty() {
-        verify_after(session, &registry, &task, &mut report);
+    let (plan, mut report) = moved?;
+    if report.refusals.is_empty() {
+        if options.verify && report.error.is_none() {
+            verify_after(session, &registry, &task, &mut report);
+        }
+        after(session, &task, &plan, &mut report);
     }
     render::settle(&mut report);
     Ok(report)
 }
 
-/// Plans it, moves the rows, and does what comes after.
+/// Plans it and moves the rows.
 fn move_all(
     session: &Session,
     options: &RunOptions,
     (task, registry): (&mut Task, &Registry),
-    (subject, kept): (&Subject, &mut Kept),
-    after: After,
-) -> Result<RunReport, Failure> {
+    (subject, kept, receipt): (&Subject, &mut Kept, Option<&mut Receipt>),
+) -> Result<(Plan, RunReport), Failure> {
     if options.restart {
         kept.restart(session, subject, task, registry)?;
     }
@@ -185,12 +183,17 @@ fn move_all(
             for refusal in &mut refusals {
                 refusal.error = refusal.error.clone().help("leave out `--verify`");
             }
-            return Ok(plan.refused(refusals));
+            let report = plan.refused(refusals);
+            return Ok((plan, report));
         }
     }
-    let mut report = engine::run(&plan, &session.control, kept.journal());
-    after(session, task, &plan, &mut report);
-    Ok(report)
+    if plan.refusals().is_empty()
+        && let Some(receipt) = receipt
+    {
+        receipt.begin()?;
+    }
+    let report = engine::run(&plan, &session.control, kept.journal());
+    Ok((plan, report))
 }
 
 /// Compares both sides; the rows are there whatever comes of it, and the report says so.

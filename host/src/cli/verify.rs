@@ -46,6 +46,14 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Fai
     };
     let mut report = compare(session, &registry, &task, args.sample, written)?;
     drop(progress);
+    let is_missing = report.targets.iter().any(|target| !target.exists);
+    if let Some(folder) = last.as_ref().and_then(|last| last.run.other_folder())
+        && is_missing
+    {
+        report.notices.push(format!(
+            "the last run of this task was begun in {folder}: its relative paths start there"
+        ));
+    }
     if last.as_ref().is_some_and(|last| last.run.is_unfinished()) {
         report.notices.push(format!(
             "the last run of this task is not finished: {} goes on with it",

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The manifest of a dump.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Component, Path};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::entry::Entry;
+use crate::beside::Beside;
 use crate::seal::{seal, unseal};
 
 /// Its name in the folder.
@@ -34,7 +36,12 @@ pub struct Manifest {
     pub source: Value,
     /// The datasets, in the order of their names.
     pub datasets: Vec<Entry>,
+    /// Files that are about to be removed: of datasets that the source does not have any more.
+    pub leaving: Leaving,
 }
+
+/// Files, each with the name of its dataset.
+pub type Leaving = BTreeMap<String, String>;
 
 impl Manifest {
     /// A manifest of this version.
@@ -46,6 +53,7 @@ impl Manifest {
             made,
             source,
             datasets,
+            leaving: Leaving::new(),
         }
     }
 
@@ -84,7 +92,7 @@ impl Manifest {
                 format!("there is no dump: no `{FILE}` in the folder"),
             )
             .with("folder", folder.display())
-            .help("a dump that did not come to its end has none: give the same `dump` again")
+            .help("one that did not come to its end has none: give the same `dump` again; if it was lost, dump into an empty folder, or read the files as they are, as `hdf5:DIR`")
         })
     }
 
@@ -113,14 +121,12 @@ impl Manifest {
         unseal(&mut members).map_err(|broken| Self::odd(path, &broken.to_string()))?;
         let manifest: Self = serde_json::from_value(Value::Object(members))
             .map_err(|e| Self::odd(path, &e.to_string()))?;
-        match manifest
-            .datasets
-            .iter()
-            .find(|entry| !is_inside(&entry.file))
-        {
+        let files = manifest.datasets.iter().map(|entry| &entry.file);
+        let mut files = files.chain(manifest.leaving.keys());
+        match files.find(|file| !is_inside(file)) {
             None => Ok(manifest),
-            Some(entry) => {
-                let what = format!("the file of `{}` is outside the folder", entry.full_name());
+            Some(file) => {
+                let what = format!("its file `{file}` is outside the folder");
                 Err(Self::odd(path, &what))
             }
         }
@@ -149,7 +155,8 @@ impl Manifest {
 
     /// Whether it says the same of the same datasets, whenever it was made.
     pub fn is_like(&self, other: &Self) -> bool {
-        (&self.source, &self.datasets) == (&other.source, &other.datasets)
+        (&self.source, &self.datasets, &self.leaving)
+            == (&other.source, &other.datasets, &other.leaving)
     }
 
     /// Writes it into a folder, in one step and durably.
@@ -160,18 +167,9 @@ impl Manifest {
         let path = folder.join(FILE);
         let failed =
             |e: &io::Error| Error::io("write the dump's manifest", e).with("file", path.display());
-        let mut file = tempfile::Builder::new()
-            .prefix(".manifest-")
-            .tempfile_in(folder)
-            .map_err(|e| failed(&e))?;
         let text = self.text()?;
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.as_file().sync_all());
-        written.map_err(|e| failed(&e))?;
-        file.persist(&path).map_err(|e| failed(&e.error))?;
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|e| failed(&e))
+        let beside = Beside::create(&path).map_err(|e| failed(&e))?;
+        beside.publish(&text).map_err(|e| failed(&e))
     }
 }
 

@@ -14,7 +14,7 @@ mod manifest;
 
 pub use entry::{Entry, modified, sha256};
 pub use fingerprint::of as fingerprint;
-pub use manifest::{FILE, Manifest};
+pub use manifest::{FILE, Leaving, Manifest};
 
 use std::collections::BTreeMap;
 

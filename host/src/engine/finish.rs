@@ -8,7 +8,7 @@ use super::log::Log;
 use super::transfer::Transfer;
 use super::unbalanced;
 use crate::calls::Writer;
-use crate::journal::Stage;
+use crate::journal::{Finish, Stage};
 use crate::report::Status;
 
 impl Transfer<'_> {
@@ -50,11 +50,19 @@ impl Transfer<'_> {
                 .help("don't rely on this target; delete it and run the task again"),
             );
         } else if let Some(log) = &self.log
-            && let Err(error) = log.stage(&Stage::Finished(ack.clone()))
+            && let Err(error) = log.stage(&Stage::Finished(self.finished(&ack)))
         {
             self.tally.failed(error);
         }
         Some(ack)
+    }
+
+    fn finished(&self, ack: &FinishAck) -> Finish {
+        let location = match ack.location.as_str() {
+            "" => &self.target.state.location,
+            location => location,
+        };
+        Finish::of(ack.clone(), location)
     }
 
     fn publish(&self, writer: &Writer) -> Result<FinishAck> {

@@ -75,7 +75,7 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
         }
         let transfer = Transfer::new(plan, target, control, &pace, log);
         let outcome = match &target.start {
-            Start::Finished(_, ack) => transfer.finished_before(ack.clone()),
+            Start::Finished(_, finish) => transfer.finished_before(finish.ack.clone()),
             Start::Anew | Start::Behind(_) => transfer.run(),
         };
         for (dataset, ledger) in datasets.zip(&outcome.ledgers) {

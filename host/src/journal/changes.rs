@@ -28,9 +28,14 @@ pub fn refusal(before: &RunRecord, now: &RunRecord) -> Option<Error> {
     if more > 0 {
         error = error.with("changed", format!("{more} further things"));
     }
-    Some(error.help(
-        "change it back to go on, or begin anew with `--restart`, which takes back what the earlier run left half-written",
-    ))
+    let is_elsewhere = before.left_behind(now).next().is_some();
+    Some(error.help(match is_elsewhere {
+        true => format!(
+            "give the command in {}; `--restart` begins anew in this folder, and leaves what is there",
+            before.folder
+        ),
+        false => "change it back to go on, or begin anew with `--restart`, which takes back what the earlier run left half-written".to_owned(),
+    }))
 }
 
 fn of_run(before: &RunRecord, now: &RunRecord) -> Vec<String> {
@@ -41,8 +46,8 @@ fn of_run(before: &RunRecord, now: &RunRecord) -> Vec<String> {
             target.name, target.location, before.folder, now.folder
         ));
     }
-    endpoint("source", &before.source, &now.source, &mut changes);
-    endpoint("sink", &before.sink, &now.sink, &mut changes);
+    changes.extend(differences("source", &before.source, &now.source));
+    changes.extend(differences("sink", &before.sink, &now.sink));
     if before.mode != now.mode {
         changes.push(format!("mode: was `{}`, is `{}`", before.mode, now.mode));
     }
@@ -62,27 +67,25 @@ fn of_run(before: &RunRecord, now: &RunRecord) -> Vec<String> {
     changes
 }
 
-/// Options by name: values may be long.
-fn endpoint(side: &str, before: &Value, now: &Value, changes: &mut Vec<String>) {
+/// Where the options of a source or sink differ, by their names.
+pub fn differences(side: &str, before: &Value, now: &Value) -> Vec<String> {
     if before == now {
-        return;
+        return Vec::new();
     }
     let (Some(old), Some(new)) = (before.as_object(), now.as_object()) else {
-        changes.push(format!("{side}: is another one"));
-        return;
+        return vec![format!("{side}: is another one")];
     };
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort_unstable();
     names.dedup();
-    for name in names {
-        match (old.get(name), new.get(name)) {
-            (old, new) if old == new => {}
-            (None, Some(new)) => changes.push(format!("{side}.{name}: is {new}, was not given")),
-            (Some(old), None) => changes.push(format!("{side}.{name}: was {old}, is not given")),
-            (Some(old), Some(new)) => changes.push(format!("{side}.{name}: was {old}, is {new}")),
-            (None, None) => {}
-        }
-    }
+    let difference = |name: &&String| match (old.get(*name), new.get(*name)) {
+        (old, new) if old == new => None,
+        (None, Some(new)) => Some(format!("{side}.{name}: is {new}, was not given")),
+        (Some(old), None) => Some(format!("{side}.{name}: was {old}, is not given")),
+        (Some(old), Some(new)) => Some(format!("{side}.{name}: was {old}, is {new}")),
+        (None, None) => None,
+    };
+    names.iter().filter_map(difference).collect()
 }
 
 fn of_target(before: &TargetRecord, now: &TargetRecord, changes: &mut Vec<String>) {

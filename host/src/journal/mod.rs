@@ -11,6 +11,7 @@
 
 mod changes;
 mod database;
+mod finish;
 mod lock;
 mod moved;
 mod place;
@@ -22,7 +23,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use milvusdm_plugin_api::Result;
 
-pub use changes::refusal;
+pub use changes::{differences, refusal};
+pub use finish::Finish;
 pub use place::Subject;
 pub use record::{Mark, RunRecord, SplitRecord, Stage, TargetRecord};
 use store::Store;

@@ -9,6 +9,18 @@ use std::path::Path;
 use super::record::{RunRecord, Stage, TargetRecord};
 
 impl RunRecord {
+    /// The folder of the current process, as a run notes it.
+    pub fn current_folder() -> String {
+        let folder = std::env::current_dir().unwrap_or_default();
+        folder.to_string_lossy().into_owned()
+    }
+
+    /// The folder that it was begun in, if that is not the current one.
+    pub fn other_folder(&self) -> Option<&str> {
+        let is_other = !self.folder.is_empty() && self.folder != Self::current_folder();
+        is_other.then_some(self.folder.as_str())
+    }
+
     /// Targets that have something in the folder where this run was begun, and nothing where the
     /// plan of now was made.
     pub fn left_behind<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = &'a TargetRecord> {

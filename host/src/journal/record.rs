@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is known of a run between its processes: the plan that it follows, and how far it came.
 
-use milvusdm_plugin_api::{FinishAck, ReadAccount};
+use milvusdm_plugin_api::ReadAccount;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::finish::Finish;
 use crate::hash::Sums;
 
 /// A run that was begun.
@@ -84,7 +85,7 @@ pub enum Stage {
     /// All rows are there; the sink was told to finish.
     Finishing,
     /// The sink has finished it.
-    Finished(FinishAck),
+    Finished(Finish),
 }
 
 /// How far a split came.

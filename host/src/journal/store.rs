@@ -350,7 +350,7 @@ pub(super) fn damaged(path: &Path, found: &str) -> Error {
     Error::new(ErrorKind::Format, "the journal is damaged")
         .with("journal", path.display())
         .with("found", found)
-        .help("how far the run came is not known any more: look at its targets, take the file away, and begin anew")
+        .help("how far the run came is not known any more: look at its targets, and begin anew with `--restart`")
 }
 
 #[cfg(test)]

@@ -145,9 +145,7 @@ impl Plan {
         self.record = RunRecord {
             began: resume::began(earlier),
             mode: resume::mode(task.mode).to_owned(),
-            folder: std::env::current_dir()
-                .map(|folder| folder.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            folder: RunRecord::current_folder(),
             targets: resume::records(&self.targets, earlier),
             ..std::mem::take(&mut self.record)
         };

@@ -4,7 +4,7 @@
 use milvusdm_plugin_api::{Error, ErrorKind, Mode};
 
 use super::{Plan, PlannedTarget, Start};
-use crate::journal::{RunRecord, Subject};
+use crate::journal::{self, RunRecord, Subject};
 
 impl Plan {
     /// What a run that begins anew would be refused for, or do twice: a target that the run it gives
@@ -22,7 +22,8 @@ impl Plan {
         };
         let mut finished = self.targets.iter().filter(is_finished);
         let target = finished.find(|target| !is_elsewhere(target))?;
-        let consequence = match target.request.spec.mode {
+        let mode = target.request.spec.mode;
+        let consequence = match mode {
             Mode::Append => "has its rows, which would be there twice",
             _ => "is there, and `mode: fail` keeps it",
         };
@@ -30,11 +31,21 @@ impl Plan {
             "the run can't begin anew: {} was finished by it and {consequence}",
             target.name()
         );
+        let mut ways = Vec::new();
+        if journal::refusal(earlier, &self.record).is_none() {
+            ways.push("go on without `--restart`");
+        }
+        if mode == Mode::Fail {
+            ways.push("take that target away first");
+        }
+        // Other arguments would be another run.
+        if subject.is_file() {
+            ways.push("leave it out with `select`");
+        }
+        if ways.is_empty() {
+            ways.push("put task and source back as they were, and go on without `--restart`");
+        }
         let error = Error::new(ErrorKind::Exists, message).with("target", &target.state.location);
-        Some(error.help(match subject {
-            Subject::File(_) => "go on without `--restart`; or take that target away first, leave it out with `select`, or set `mode: overwrite`",
-            // Other arguments are another run.
-            Subject::Arguments(_) => "go on without `--restart`; or take that target away first",
-        }))
+        Some(error.help(ways.join("; or ")))
     }
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::PlannedTarget;
 use super::refusals::Refusals;
-use super::target::CHANGED_SINCE;
-use crate::journal::{Mark, RunRecord, SplitRecord, Stage, TargetRecord, Unfinished};
+use super::target::changed_since;
+use crate::journal::{Finish, Mark, RunRecord, SplitRecord, Stage, TargetRecord, Unfinished};
 use crate::report::Action;
 use crate::task::{Side, Task};
 
@@ -56,7 +56,7 @@ pub(crate) enum Start {
     /// Behind the rows that an earlier process of the run wrote: how far each split came.
     Behind(Vec<Mark>),
     /// Nowhere: an earlier process finished it.
-    Finished(Vec<Mark>, FinishAck),
+    Finished(Vec<Mark>, Finish),
 }
 
 impl Start {
@@ -126,10 +126,10 @@ pub(super) fn announce(targets: &mut [PlannedTarget], run: &RunRecord) {
             last_id: None,
             next_id: None,
         });
-        if let Stage::Finished(ack) = &record.stage {
+        if let Stage::Finished(finish) = &record.stage {
             target.state.location.clone_from(&record.location);
             let marks = record.splits.iter().map(|split| split.acknowledged.clone());
-            target.start = Start::Finished(marks.collect(), ack.clone());
+            target.start = Start::Finished(marks.collect(), finish.clone());
         }
     }
 }
@@ -146,8 +146,8 @@ pub(super) fn settle(
         let Some(record) = record_of(&earlier.run, target) else {
             continue;
         };
-        if let Start::Finished(_, ack) = &target.start {
-            if let Some(error) = has_lost_rows(ack, target.state.rows) {
+        if let Start::Finished(_, finish) = &target.start {
+            if let Some(error) = is_not_what_it_was(finish, target) {
                 let error = error.with("target", &record.location);
                 refusals.target(&target.name(), task.locate(Side::Sink, error));
             }
@@ -166,7 +166,10 @@ pub(super) fn settle(
         match marks(record, found, has_places, earlier.is_same_boot) {
             Ok(marks) => {
                 target.start = match found {
-                    Found::Complete(rows) => Start::Finished(marks, complete(target, rows)),
+                    Found::Complete(rows) => {
+                        let ack = complete(target, rows);
+                        Start::Finished(marks, Finish::of(ack, &target.state.location))
+                    }
                     Found::Acknowledged | Found::Rows(_) => Start::Behind(marks),
                 };
                 if let Some(resumed) = &mut target.request.spec.resumed {
@@ -181,17 +184,21 @@ pub(super) fn settle(
     }
 }
 
-/// Why a target that an earlier process finished is not taken for done. Rows that others add are no
-/// concern of this run.
-fn has_lost_rows(ack: &FinishAck, rows: Option<u64>) -> Option<Error> {
-    let (then, now) = (ack.rows_total?, rows?);
-    (now < then).then(|| {
-        Error::new(
-            ErrorKind::Exists,
-            format!("this run finished it with {then} rows, of which {now} are there now: it was changed or replaced since"),
-        )
-        .help(CHANGED_SINCE)
-    })
+/// Why a target that an earlier process finished is not taken for done. Rows that others add at a
+/// server are no concern of this run.
+fn is_not_what_it_was(finish: &Finish, target: &PlannedTarget) -> Option<Error> {
+    let what = match (finish.ack.rows_total, target.state.rows) {
+        (Some(then), Some(now)) if now < then => {
+            format!("with {then} rows, of which {now} are there now")
+        }
+        _ if finish.is_changed(&target.state.location) => {
+            "and its file is another one now, or was written to".to_owned()
+        }
+        _ => return None,
+    };
+    let message = format!("this run finished it {what}: it was changed or replaced since");
+    let help = changed_since(target.request.spec.mode);
+    Some(Error::new(ErrorKind::Exists, message).help(help))
 }
 
 /// What the sink would have said, had the process lived to hear it.
@@ -318,7 +325,7 @@ pub(super) fn target_record(
         stage: match &target.start {
             Start::Anew => Stage::Planned,
             Start::Behind(_) => Stage::Prepared,
-            Start::Finished(_, ack) => Stage::Finished(ack.clone()),
+            Start::Finished(_, finish) => Stage::Finished(finish.clone()),
         },
         splits,
     }

@@ -16,7 +16,17 @@ use crate::report::{Action, DatasetView, Status, TargetView};
 use crate::task::{Side, TargetName, Task};
 
 /// What to do about a target that this run finished, and that is not what it was.
-pub(super) const CHANGED_SINCE: &str = "the run had finished this target: put back what was there, or take it away, and the run writes it anew; or leave it out with `select`, and begin the others anew with `--restart`";
+pub(super) fn changed_since(mode: Mode) -> &'static str {
+    match mode {
+        // It may hold rows that nobody else has.
+        Mode::Append => {
+            "the run had finished this target: put back what was there; or leave it out with `select`, and begin the others anew with `--restart`"
+        }
+        _ => {
+            "the run had finished this target: put back what was there, or take it away, and the run writes it anew; or leave it out with `select`, and begin the others anew with `--restart`"
+        }
+    }
+}
 
 /// A dataset on its way into a target.
 #[derive(Debug)]
@@ -293,7 +303,7 @@ pub(super) fn check(
                 notices.extend(named(&name, &state.notices));
                 for mut reason in state.refusals {
                     if reason.help_text().is_none() {
-                        reason = reason.help(CHANGED_SINCE);
+                        reason = reason.help(changed_since(task.mode));
                     }
                     refusals.target(&name, task.locate(Side::Sink, reason));
                 }

@@ -137,22 +137,23 @@ impl TargetVerdict {
         }
     }
 
-    /// Takes rows that were there before the run for what they are, if the run's own are all there.
+    /// Takes as many further rows as there were before the run for what they are.
     pub(super) fn set_aside(&mut self, before: u64) {
         let beside = self.extra.saturating_add(self.doubled);
-        if beside != self.differences() {
-            return;
-        }
         if beside != before {
             self.notices.push(format!(
-                "the run's rows are there; before it there were {before} others, now {beside}"
+                "before the run there were {before} others, beside its rows there are now {beside}"
             ));
             return;
         }
         (self.extra, self.doubled) = (0, 0);
-        self.equal = Some(self.unreadable == 0);
-        self.examples.clear();
-        self.differing_columns.clear();
+        let is_of_run =
+            |row: &Example| matches!(row.what, Difference::Missing | Difference::Changed);
+        self.examples.retain(is_of_run);
+        if self.differences() == 0 {
+            self.equal = Some(self.unreadable == 0);
+            self.differing_columns.clear();
+        }
         self.notices.push(format!(
             "the target has as many further rows as there were before the run: {before}"
         ));

@@ -233,3 +233,64 @@ fn in_another_folder_relative_paths_are_not_taken_for_the_same() {
         .says(&["out.h5: what the earlier run left stays"]);
     assert!(space.path("elsewhere/out.h5").exists());
 }
+
+#[test]
+fn a_report_that_could_not_be_printed_is_printed_by_the_next_run() {
+    let space = space();
+    let task = into_file(&space, "mode: append\n");
+    let into_nothing = ["sh", "-c", "exec \"$@\" > /dev/full", "sh"];
+    let run_full = milvusdm(&space, &["run", &task]).under(&into_nothing).run();
+    run_full.exits(4).says(&["print the result on stdout"]);
+    let report = run(&space, &task, &[]).exits(0).json();
+    assert_eq!(report["targets"][0]["rows_total"], ROWS, "{report:#}");
+    assert_eq!(report["rows"], 0, "{report:#}");
+    // That was its end: an append begins anew.
+    let report = run(&space, &task, &[]).exits(0).json();
+    assert_eq!(report["targets"][0]["rows_total"], 2 * ROWS, "{report:#}");
+}
+
+#[test]
+fn a_signal_while_it_compares_ends_it_like_any_other() {
+    let (space, server) = (space(), server());
+    for call in ["get_vector_ids", "get_vectors_by_id"] {
+        server.fail(format!("{call}=stall").parse().expect("a fault"));
+    }
+    let task = into_server(&space, &server, "");
+    let child = milvusdm(&space, &["run", &task, "--verify"]).start();
+    space.wait_until_said("Comparing");
+    assert_eq!(end(child, Signal::INT), Some(130));
+    let shown = std::fs::read_to_string(space.path("output")).expect("a report");
+    assert!(
+        shown.contains("All rows are there, 4,000 rows were written"),
+        "{shown}"
+    );
+    server.clear_faults();
+    run(&space, &task, &["--verify"]).exits(0);
+}
+
+#[test]
+fn a_refused_run_leaves_the_receipt_of_another() {
+    let space = space();
+    let task = into_file(&space, "");
+    let receipt = ["--receipt", "receipt.json"];
+    run(&space, &task, &receipt).exits(0);
+    run(&space, &task, &receipt)
+        .exits(2)
+        .says(&["of an earlier run"]);
+    let args = ["run", "nowhere.yaml", "--receipt", "receipt.json"];
+    milvusdm(&space, &args).run().exits(2);
+    milvusdm(&space, &["receipt", "receipt.json"])
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn what_is_owed_of_a_run_that_can_not_be_ended_is_given_up() {
+    let space = space();
+    let task = into_file(&space, "mode: overwrite\n");
+    run(&space, &task, &[]).exits(0);
+    forget_the_report(&space);
+    make(&space, "in.h5", 2);
+    let outcome = run(&space, &task, &[]).exits(0).says(&["begins anew"]);
+    assert_eq!(outcome.json()["rows"], ROWS, "{outcome}");
+}

@@ -92,6 +92,10 @@ pub(in crate::cli) struct DumpArgs {
     #[arg(long, value_name = "HOW")]
     pub compression: Option<String>,
 
+    /// Bring a dump up to date that was made of another source: what this one lacks goes from it
+    #[arg(long)]
+    pub replace: bool,
+
     #[command(flatten)]
     pub run: RunOptions,
 }

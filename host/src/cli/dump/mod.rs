@@ -6,10 +6,11 @@ mod check;
 mod restore;
 mod update;
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Mode, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 pub(super) use check::{check, is_dump};
 pub(super) use restore::restore;
@@ -19,9 +20,9 @@ use super::run::with_receipt;
 use super::session::{Answer, Session};
 use crate::dump::{Manifest, Unchanged};
 use crate::failure::Failure;
-use crate::journal::{Journal, Subject};
+use crate::journal::{self, Journal, Subject};
 use crate::registry::Registry;
-use crate::task::Task;
+use crate::task::{Side, Task};
 
 /// The plugin that dumps are written and read with.
 const FILES: &str = "hdf5";
@@ -38,8 +39,8 @@ pub(super) fn dump(session: &Session, args: &DumpArgs) -> Result<Answer, Failure
     let words = [source, &args.chosen.words()].concat();
     let subject = subject("dump", &args.folder, words);
     let is_ours = || is_known(&subject, args.run.state.as_deref());
-    expect_free(&args.folder, is_ours).map_err(Failure::task)?;
-    let task = |registry: &Registry| dump_task(session, registry, args).map_err(Failure::task);
+    expect_free(&args.folder, is_ours).map_err(Failure::endpoint)?;
+    let task = |registry: &Registry| dump_task(session, registry, args).map_err(Failure::endpoint);
     with_receipt(session, &args.run, &subject, task, update::write_manifest)
 }
 
@@ -72,11 +73,35 @@ fn expect_free(folder: &Path, is_ours: impl FnOnce() -> bool) -> Result<()> {
         "the folder holds something that is no dump, which could be overwritten",
     )
     .with("folder", folder.display())
-    .help("dump into an empty folder, or into one with a dump, which is brought up to date; a dump that was stopped goes on when the same command is given again"))
+    .help("dump into an empty folder, or into one with a dump, which is brought up to date; a dump that was stopped goes on when the same command is given again in the same folder"))
+}
+
+/// That a dump is brought up to date from the source it was made of: what that does not have, goes.
+fn expect_same(then: &Value, now: &Value) -> Result<()> {
+    let differences = journal::differences("source", then, now);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(
+        ErrorKind::Exists,
+        "the dump in the folder was made of another source",
+    );
+    let error = differences
+        .iter()
+        .fold(error, |error, difference| error.with("differs", difference));
+    Err(error.help("dump into another folder; or give `--replace`: then whatever this source does not have goes from the dump"))
 }
 
 fn dump_task(session: &Session, registry: &Registry, args: &DumpArgs) -> Result<Task> {
-    let folder = format!("{}/", args.folder.display());
+    // However it is written, it is the same.
+    let named = args
+        .folder
+        .components()
+        .filter(|part| *part != Component::CurDir);
+    let folder = match named.collect::<PathBuf>() {
+        folder if folder.as_os_str().is_empty() => "./".to_owned(),
+        folder => format!("{}/", folder.display()),
+    };
     let mut sink = format!("{FILES}:{}", utf8_percent_encode(&folder, PLAIN));
     if let Some(compression) = &args.compression {
         let compression = utf8_percent_encode(compression, PLAIN);
@@ -88,6 +113,10 @@ fn dump_task(session: &Session, registry: &Registry, args: &DumpArgs) -> Result<
     // What did not change is left out; everything else is written anew.
     task.mode = Mode::Overwrite;
     let manifest = Manifest::find(&args.folder)?;
+    if let Some(manifest) = manifest.as_ref().filter(|_| !args.replace) {
+        let info = lookup(&task.source.plugin)?;
+        expect_same(&manifest.source, &task.source.shown(Side::Source, &info))?;
+    }
     for entry in manifest.into_iter().flat_map(|manifest| manifest.datasets) {
         let name = entry.name();
         match entry.whole_since(&args.folder, args.run.verify, &session.control)? {

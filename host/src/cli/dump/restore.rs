@@ -84,11 +84,12 @@ fn compare(_: &Session, task: &Task, plan: &Plan, report: &mut RunReport) {
     if report.error.is_some() {
         return;
     }
-    let mut targets = plan.targets.iter().zip(&report.targets);
-    let error = targets.find_map(|(target, view)| differs(task, target, view));
-    if let Some(error) = error {
-        report.exit = Failure::endpoint(error.clone()).exit;
-        report.error = Some(error);
+    for (target, view) in plan.targets.iter().zip(&mut report.targets) {
+        if let Some(error) = differs(task, target, view) {
+            view.status = Status::Left;
+            report.exit = Failure::endpoint(error.clone()).exit;
+            report.error.get_or_insert(error);
+        }
     }
 }
 
@@ -101,8 +102,8 @@ fn differs(task: &Task, target: &PlannedTarget, view: &TargetView) -> Option<Err
     let (rows, sums) = task.known.dumped.get(&plan::full_name(&part.dataset))?;
     let differs = |what: String| {
         let message = format!("what was restored is not what was dumped: {what}");
-        let error = Error::new(ErrorKind::Internal, message).with("dataset", target.name());
-        Some(error.help("don't rely on this target; report this, with the dump's manifest"))
+        let error = Error::new(ErrorKind::Format, message).with("dataset", target.name());
+        Some(error.help("don't rely on this target: take it away, and restore from another dump"))
     };
     if view.status != Status::Done {
         return None;

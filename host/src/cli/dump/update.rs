@@ -9,7 +9,7 @@ use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 use crate::cli::session::Session;
-use crate::dump::{self, Entry, Manifest, Name};
+use crate::dump::{self, Entry, Leaving, Manifest, Name};
 use crate::failure::Failure;
 use crate::plan::{self, Plan, PlannedTarget};
 use crate::program::Program;
@@ -40,43 +40,60 @@ fn made(
     (plan, report): (&Plan, &RunReport),
 ) -> Result<Vec<String>> {
     let before = Manifest::find(folder)?;
-    let (mut entries, gone) = kept(before.as_ref(), task, plan);
+    let (mut entries, mut leaving) = kept(before.as_ref(), task, plan);
     for (target, view) in plan.targets.iter().zip(&report.targets) {
         if view.status == Status::Done {
-            let entry = entry(session, folder, target, view)?;
+            let mut entry = entry(session, folder, target, view)?;
+            // What is not as it should be is dumped again, and told again.
+            if view.ledger.has_losses() || differs(report, view) {
+                entry.fingerprint.clear();
+            }
             entries.insert(entry.name(), entry);
         }
     }
     let program = Program::current();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let manifest = Manifest::new(
+    let mut manifest = Manifest::new(
         format!("{} {}", program.name, program.version),
         now.map_or(0, |now| now.as_secs()),
         plan.record.source.clone(),
         entries.into_values().collect(),
     );
-    if !before.is_some_and(|before| before.is_like(&manifest)) {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Error::io("make the folder", &e).with("folder", folder.display()))?;
+    leaving.retain(|file, _| !manifest.datasets.iter().any(|kept| kept.file == *file));
+    let mut notices = unchanged(task, plan, &manifest);
+    if before.is_some_and(|before| before.is_like(&manifest)) && leaving.is_empty() {
+        return Ok(notices);
+    }
+    std::fs::create_dir_all(folder)
+        .map_err(|e| Error::io("make the folder", &e).with("folder", folder.display()))?;
+    manifest.leaving = leaving.clone();
+    manifest.write(folder)?;
+    // Only now that no dataset has them; should this be cut off, the next dump removes them.
+    manifest.leaving.retain(|file, name| {
+        let (is_left, notice) = remove(name, file, folder);
+        notices.push(notice);
+        is_left
+    });
+    if manifest.leaving != leaving {
         manifest.write(folder)?;
     }
-    let mut notices = unchanged(task, plan, &manifest);
-    // Only now that no manifest names them.
-    let is_kept = |file: &str| manifest.datasets.iter().any(|kept| kept.file == file);
-    let gone = gone.into_iter().filter(|entry| !is_kept(&entry.file));
-    notices.extend(gone.map(|entry| remove(&entry, folder)));
     Ok(notices)
 }
 
-/// What the manifest has of the source's datasets, and of others. A file that was found to be whole is
+/// Whether comparing both sides found that a target differs.
+fn differs(report: &RunReport, target: &TargetView) -> bool {
+    let verified = report.verified.as_ref();
+    let targets = verified.and_then(|verified| verified["targets"].as_array());
+    let mut targets = targets.into_iter().flatten();
+    targets.any(|found| found["name"] == target.name && found["equal"] == false)
+}
+
+/// What the manifest has of the source's datasets, and the files of others. A file that was found to be whole is
 /// not read again the next time.
-fn kept(
-    before: Option<&Manifest>,
-    task: &Task,
-    plan: &Plan,
-) -> (BTreeMap<Name, Entry>, Vec<Entry>) {
+fn kept(before: Option<&Manifest>, task: &Task, plan: &Plan) -> (BTreeMap<Name, Entry>, Leaving) {
     let names: BTreeSet<&Name> = plan.names.iter().collect();
-    let (mut kept, mut gone) = (BTreeMap::new(), Vec::new());
+    let mut kept = BTreeMap::new();
+    let mut leaving = before.map_or_else(Leaving::new, |before| before.leaving.clone());
     let entries = before.iter().flat_map(|manifest| &manifest.datasets);
     for mut entry in entries.cloned() {
         let name = entry.name();
@@ -85,10 +102,10 @@ fn kept(
         }
         match names.contains(&name) {
             true => drop(kept.insert(name, entry)),
-            false => gone.push(entry),
+            false => drop(leaving.insert(entry.file.clone(), entry.full_name())),
         }
     }
-    (kept, gone)
+    (kept, leaving)
 }
 
 /// What a person should know of datasets that were not moved.
@@ -110,13 +127,16 @@ fn unchanged(task: &Task, plan: &Plan, manifest: &Manifest) -> Vec<String> {
     notices
 }
 
-fn remove(entry: &Entry, folder: &Path) -> String {
-    let name = entry.full_name();
-    match std::fs::remove_file(entry.path(folder)) {
-        Ok(()) => format!("{name}: gone from the source, and from the dump"),
-        Err(e) => format!(
-            "{name}: gone from the source; its file {} stays: {e}",
-            entry.file
+/// Removes a file; whether it is still there, and what to say of it.
+fn remove(name: &str, file: &str, folder: &Path) -> (bool, String) {
+    match std::fs::remove_file(folder.join(file)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => (
+            true,
+            format!("{name}: gone from the source; its file {file} stays: {e}"),
+        ),
+        _ => (
+            false,
+            format!("{name}: gone from the source, and from the dump"),
         ),
     }
 }
@@ -152,11 +172,7 @@ fn entry(
         sha256: dump::sha256(path, &session.control)?,
         rows: view.rows_total.unwrap_or(0),
         hash: view.hash.clone(),
-        // What did not arrive whole is dumped again, and its losses told again.
-        fingerprint: match view.ledger.has_losses() {
-            true => String::new(),
-            false => dump::fingerprint(&part.dataset, &part.splits, &part.recipe),
-        },
+        fingerprint: dump::fingerprint(&part.dataset, &part.splits, &part.recipe),
         descriptor: part.dataset.descriptor.clone(),
     })
 }
