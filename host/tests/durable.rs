@@ -84,6 +84,7 @@ fn a_failure_before_what_is_done_forgets_nothing() {
         let datasets = json!([{"name": "a", "splits": [ROWS]}, {"name": "b", "splits": [ROWS]}]);
         let mut task = task("behind", &datasets, &capabilities());
         task["sink"]["sin"] = sin.into();
+        task["sink"]["existing"] = json!(["b"]);
         task["mode"] = "overwrite".into();
         let task = Task::parse(&task.to_string(), "task.yaml").unwrap();
         Plan::make(&task, &registry, &control, run).unwrap()
@@ -96,7 +97,12 @@ fn a_failure_before_what_is_done_forgets_nothing() {
     earlier.run.targets[0].stage = Stage::Planned;
     let again = plan("cannot prepare", Run::Resumed(&earlier));
     let report = milvusdm::engine::run(&again, &control, Some(&journal));
-    assert_eq!(report.error.unwrap().kind(), ErrorKind::Denied);
+    let error = report.error.as_ref();
+    assert_eq!(
+        error.map(milvusdm_plugin_api::Error::kind),
+        Some(ErrorKind::Denied),
+        "{report:#?}"
+    );
     let kept = journal.last().unwrap().unwrap().run;
     assert!(
         matches!(kept.targets[1].stage, Stage::Finished(_)),
