@@ -129,7 +129,7 @@ impl Command {
             kills.all += 1;
             kills.inside += u64::from(rows > 0 && rows < LIVE);
             if is_finished(space) {
-                // The same command would begin anew, where the target is.
+                // Its report was handed out: the same command would begin anew.
                 return kills;
             }
         }
@@ -179,8 +179,12 @@ fn is_finished(space: &Space) -> bool {
         let said = std::fs::read_to_string(space.path("errors")).expect("what it said");
         return said.contains("Writing ");
     }
-    let is_finished = |stage: &str| u64::from(stage.contains("finished"));
-    journal(space, "SELECT stage FROM target", is_finished) > 0
+    let is_reported = |reported: &str| u64::from(reported == "1");
+    journal(
+        space,
+        "SELECT CAST(is_reported AS TEXT) FROM run",
+        is_reported,
+    ) > 0
 }
 
 /// How often a command was killed, and how often where something can go wrong.

@@ -5,7 +5,9 @@ mod disks;
 mod ended;
 mod faults;
 mod going_on;
+mod instants;
 
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
