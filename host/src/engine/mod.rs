@@ -58,17 +58,17 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
     let pace = Pace::new(plan.limit);
     let mut first_dataset = 0;
     let mut logged = 0..;
-    for (target, view) in plan.targets.iter().zip(&mut report.targets) {
-        let parts = target.parts.len();
-        let datasets = report.datasets.iter_mut().skip(first_dataset).take(parts);
-        first_dataset += parts;
+    for (number, target) in plan.targets.iter().enumerate() {
+        let datasets = first_dataset..first_dataset + target.parts.len();
+        first_dataset = datasets.end;
         // The journal has the targets that are written, in the same order.
         let position = target.is_written().then(|| logged.next()).flatten();
         let log = journal
             .zip(position)
             .map(|(journal, at)| Log::new(journal, at, target));
+        let views = report.datasets.get_mut(datasets).unwrap_or_default();
         if !target.is_written() || report.error.is_some() {
-            for (dataset, part) in datasets.zip(&target.parts) {
+            for (dataset, part) in views.iter_mut().zip(&target.parts) {
                 dataset.ledger = Some(target.expected_of(part));
             }
             continue;
@@ -78,17 +78,13 @@ pub fn run(plan: &Plan, control: &Arc<Control>, journal: Option<&Journal>) -> Ru
             Start::Finished(_, finish) => transfer.finished_before(finish.ack.clone()),
             Start::Anew | Start::Behind(_) => transfer.run(),
         };
-        for (dataset, ledger) in datasets.zip(&outcome.ledgers) {
+        for (dataset, ledger) in views.iter_mut().zip(&outcome.ledgers) {
             dataset.ledger = Some(*ledger);
         }
-        take_outcome(view, &outcome);
-        let written = view.ledger.written.saturating_sub(target.start.written());
-        report.rows = report.rows.saturating_add(written);
-        report.bytes = report.bytes.saturating_add(outcome.bytes);
-        report.rejected_rows.extend(outcome.rejected);
-        report.notices.extend(outcome.notices);
-        report.notices.extend(told_before(target));
-        report.error = outcome.error;
+        if let Some(view) = report.targets.get_mut(number) {
+            take_outcome(view, &outcome);
+        }
+        take_counts(&mut report, target, outcome);
     }
     forget(journal, plan, &report);
     report.ledger = report.targets.iter().map(|view| view.ledger).sum();
@@ -136,6 +132,17 @@ fn forget(journal: Option<&Journal>, plan: &Plan, report: &RunReport) {
     {
         tracing::warn!("{error}.");
     }
+}
+
+fn take_counts(report: &mut RunReport, target: &PlannedTarget, outcome: Outcome) {
+    let written: u64 = outcome.ledgers.iter().map(|ledger| ledger.written).sum();
+    let moved = written.saturating_sub(target.start.written());
+    report.rows = report.rows.saturating_add(moved);
+    report.bytes = report.bytes.saturating_add(outcome.bytes);
+    report.rejected_rows.extend(outcome.rejected);
+    report.notices.extend(outcome.notices);
+    report.notices.extend(told_before(target));
+    report.error = outcome.error;
 }
 
 fn take_outcome(view: &mut TargetView, outcome: &Outcome) {

@@ -242,12 +242,12 @@ impl Store {
         self.change("clear", true, |change| change.execute_batch(FORGET))
     }
 
-    /// Notes that the run's report was handed out.
+    /// Notes that the run's report was handed out; on the disk when the journal is closed.
     ///
     /// # Errors
     /// `Io`.
     pub fn reported(&mut self) -> Result<()> {
-        self.change("write to", true, |change| {
+        self.change("write to", false, |change| {
             change.execute_batch("UPDATE run SET is_reported = TRUE")
         })
     }

@@ -62,16 +62,7 @@ impl Verification<'_> {
         } else if can.ordered_append && count(&there.jobs).is_some() {
             let wanted = pick(here, rows)?;
             verdict.sampled = Some(wanted.len() as u64);
-            let differing = by_places(&wanted, there, (by_id, before))?;
-            if differing
-                .iter()
-                .any(|(what, _)| *what == Difference::Missing)
-            {
-                verdict.notices.push(
-                    "a row that is not at its place counts as missing here, wherever else it may be; without `--sample` it is looked for everywhere".to_owned(),
-                );
-            }
-            differing
+            by_places(&wanted, there, (by_id, before), verdict)?
         } else {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -146,6 +137,7 @@ fn by_places(
     wanted: &[Wanted],
     there: &Side<'_>,
     (by_id, before): (bool, u64),
+    verdict: &mut TargetVerdict,
 ) -> Result<Vec<(Difference, String)>> {
     let mut differing = Vec::new();
     for row in wanted {
@@ -162,6 +154,12 @@ fn by_places(
             _ => Difference::Missing,
         };
         differing.push((what, row.name.clone()));
+    }
+    let mut found = differing.iter();
+    if found.any(|(what, _)| *what == Difference::Missing) {
+        verdict.notices.push(
+            "a row that is not at its place counts as missing here, wherever else it may be; without `--sample` it is looked for everywhere".to_owned(),
+        );
     }
     Ok(differing)
 }

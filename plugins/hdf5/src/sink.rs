@@ -163,13 +163,11 @@ impl Hdf5Sink {
         };
         // One that this run finished is not touched any more, and must be what it was.
         let is_finished = spec.resumed.as_ref().is_some_and(|then| then.is_finished);
+        // Nothing is written to it, nor to one that is skipped.
+        let is_left_alone = found.is_some() && (spec.mode == Mode::Skip || is_finished);
         match target::room_at(&path) {
-            Ok(room) => {
-                state.free_bytes = room.free_bytes;
-                state.volume = room.volume;
-            }
-            // Nothing is written to one that is skipped or finished.
-            Err(_) if found.is_some() && (spec.mode == Mode::Skip || is_finished) => {}
+            Ok(room) => (state.free_bytes, state.volume) = (room.free_bytes, room.volume),
+            Err(_) if is_left_alone => {}
             Err(error) => return Err(error),
         }
         state.needs_bytes = self.needs_bytes(&plan, request);
@@ -199,32 +197,36 @@ impl Hdf5Sink {
             return Ok(state);
         }
         if let Some(bytes) = found {
-            state.exists = true;
-            state.read_back = self.read_back(&plan, &path);
-            let looked = match spec.mode {
-                Mode::Append if !is_finished => {
-                    Existing::open(&path, &self.options, &plan).map(|existing| {
-                        let held = existing.decoding_bytes();
-                        state.held_bytes = state.held_bytes.saturating_add(held);
-                        existing.rows()
-                    })
-                }
-                _ => append::open_target(&path, &self.options, false).map(|c| c.rows()),
-            };
-            match looked {
-                Ok(rows) => state.rows = Some(rows),
-                Err(error) if spec.mode == Mode::Append || is_finished => {
-                    state.refusals.push(error)
-                }
-                Err(error) => state
-                    .notices
-                    .push(format!("the file that is there: {error}")),
-            }
+            self.look_into(&path, &plan, spec, &mut state);
             if spec.mode == Mode::Append {
                 state.needs_bytes = state.needs_bytes.saturating_add(bytes);
             }
         }
         Ok(state)
+    }
+
+    /// Looks into a file that is there.
+    fn look_into(&self, path: &Path, plan: &FilePlan, spec: &TargetSpec, state: &mut TargetState) {
+        state.exists = true;
+        state.read_back = self.read_back(plan, path);
+        let is_finished = spec.resumed.as_ref().is_some_and(|then| then.is_finished);
+        let looked = match spec.mode {
+            Mode::Append if !is_finished => {
+                Existing::open(path, &self.options, plan).map(|existing| {
+                    let held = existing.decoding_bytes();
+                    state.held_bytes = state.held_bytes.saturating_add(held);
+                    existing.rows()
+                })
+            }
+            _ => append::open_target(path, &self.options, false).map(|c| c.rows()),
+        };
+        match looked {
+            Ok(rows) => state.rows = Some(rows),
+            Err(error) if spec.mode == Mode::Append || is_finished => state.refusals.push(error),
+            Err(error) => state
+                .notices
+                .push(format!("the file that is there: {error}")),
+        }
     }
 
     /// Whether a stopped run finds its rows again: each has its place in a file that is whole from

@@ -49,16 +49,7 @@ pub(in crate::cli) fn is_dump(path: &Path) -> bool {
 /// Holds every file of a dump against its digest.
 pub(in crate::cli) fn check(session: &Session, args: &VerifyArgs) -> Result<Answer, Failure> {
     let folder = &args.what;
-    let of_tasks = [
-        ("--sample", args.sample.is_some()),
-        ("--read-source", args.read_source),
-        ("--state", args.state.is_some()),
-    ];
-    if let Some((option, _)) = of_tasks.iter().find(|(_, is_given)| *is_given) {
-        let message = format!("`{option}` is for tasks: of a dump, every file is looked at");
-        let error = Error::new(ErrorKind::Config, message);
-        return Err(Failure::task(error.help(format!("leave out `{option}`"))));
-    }
+    refuse_options_of_tasks(args).map_err(Failure::task)?;
     let manifest = Manifest::load(folder).map_err(Failure::endpoint)?;
     session.heed_signals()?;
     let progress = ProgressView::start(session, args.progress);
@@ -104,6 +95,20 @@ pub(in crate::cli) fn check(session: &Session, args: &VerifyArgs) -> Result<Answ
         datasets,
     };
     session.answer(&report, report.exit, render)
+}
+
+fn refuse_options_of_tasks(args: &VerifyArgs) -> Result<(), Error> {
+    let of_tasks = [
+        ("--sample", args.sample.is_some()),
+        ("--read-source", args.read_source),
+        ("--state", args.state.is_some()),
+    ];
+    if let Some((option, _)) = of_tasks.iter().find(|(_, is_given)| *is_given) {
+        let message = format!("`{option}` is for tasks: of a dump, every file is looked at");
+        let error = Error::new(ErrorKind::Config, message);
+        return Err(error.help(format!("leave out `{option}`")));
+    }
+    Ok(())
 }
 
 /// Files in the folder, and in those of its collections, that the manifest does not know.

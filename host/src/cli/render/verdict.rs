@@ -52,6 +52,31 @@ fn unbalanced(report: &RunReport) -> Vec<String> {
     names
 }
 
+/// What became of the rows of a run that an error ended.
+fn stopped(report: &RunReport) -> String {
+    let moved = text::counted(report.ledger.written, "row was", "rows were");
+    let has = |status| report.targets.iter().any(|t| t.status == status);
+    let is_over = |t: &TargetView| matches!(t.status, Status::Done | Status::Skipped);
+    if !report.run.is_empty() && has(Status::Done) && report.targets.iter().all(is_over) {
+        return format!(
+            "All rows are there, {moved} written, but the run did not come to its end. The same command brings it there, without moving them again."
+        );
+    }
+    if has(Status::Kept) {
+        return format!(
+            "Not finished: {moved} written before the run stopped, and are kept. The same command goes on where it stopped; with `--restart` it begins anew."
+        );
+    }
+    let left = has(Status::Left);
+    let rest = match left {
+        true => {
+            "what was written to the target that is `left` may still be there, the others were taken back"
+        }
+        false => "targets that are not `done` were taken back",
+    };
+    format!("Not finished: {moved} written before the run stopped; {rest}.")
+}
+
 /// Why a run whose ledger is balanced is no success.
 fn shortfall(report: &RunReport) -> &'static str {
     match (report.ledger.lost, report.ledger.rejected) {
@@ -68,27 +93,7 @@ pub(in crate::cli) fn verdict(report: &RunReport) -> String {
         return format!("Nothing was written: the task is refused for {reasons}.");
     }
     if report.error.is_some() {
-        let moved = text::counted(report.ledger.written, "row was", "rows were");
-        let has = |status| report.targets.iter().any(|t| t.status == status);
-        let is_over = |t: &TargetView| matches!(t.status, Status::Done | Status::Skipped);
-        if !report.run.is_empty() && has(Status::Done) && report.targets.iter().all(is_over) {
-            return format!(
-                "All rows are there, {moved} written, but the run did not come to its end. The same command brings it there, without moving them again."
-            );
-        }
-        if has(Status::Kept) {
-            return format!(
-                "Not finished: {moved} written before the run stopped, and are kept. The same command goes on where it stopped; with `--restart` it begins anew."
-            );
-        }
-        let left = has(Status::Left);
-        let rest = match left {
-            true => {
-                "what was written to the target that is `left` may still be there, the others were taken back"
-            }
-            false => "targets that are not `done` were taken back",
-        };
-        return format!("Not finished: {moved} written before the run stopped; {rest}.");
+        return stopped(report);
     }
     let unbalanced = unbalanced(report);
     if let Some(first) = unbalanced.first() {
