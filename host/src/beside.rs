@@ -18,11 +18,12 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Makes an empty one, and removes those that killed processes left.
+    /// Makes an empty one, and removes those that killed processes left. A link stays one.
     ///
     /// # Errors
-    /// What the system answers.
+    /// What the system answers; `InvalidInput` where something is that is no regular file.
     pub fn create(place: &Path) -> io::Result<Self> {
+        let place = &followed(place)?;
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let prefix = format!(".{name}.");
         let folder = folder_of(place);
@@ -39,6 +40,11 @@ impl Beside {
         Ok(Self { file, place })
     }
 
+    /// Where it is to be.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// Writes it and puts it in its place, durably.
     ///
     /// # Errors
@@ -48,6 +54,23 @@ impl Beside {
         self.file.as_file().sync_all()?;
         self.file.persist(&self.place).map_err(|e| e.error)?;
         File::open(folder_of(&self.place))?.sync_all()
+    }
+}
+
+/// Where a file really is.
+fn followed(place: &Path) -> io::Result<PathBuf> {
+    let place = match fs::read_link(place) {
+        Ok(to) => folder_of(place).join(to),
+        Err(_) => place.to_owned(),
+    };
+    match fs::metadata(&place) {
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        )),
+        Ok(_) => place.canonicalize(),
+        Err(_) => Ok(place),
     }
 }
 
@@ -98,7 +121,14 @@ mod tests {
         assert_eq!(names().len(), 3, "one that is held stays");
         first.publish("one").unwrap();
         drop(second);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("a.json", &link).unwrap();
+        Beside::create(&link).unwrap().publish("two").unwrap();
+        assert_eq!(fs::read_to_string(&place).unwrap(), "two");
+        fs::remove_file(&link).unwrap();
+        for odd in [Path::new("/dev/null"), folder.path()] {
+            Beside::create(odd).unwrap_err();
+        }
         assert_eq!(names(), [".b.json.x1.partial", "a.json"]);
-        assert_eq!(fs::read_to_string(&place).unwrap(), "one");
     }
 }

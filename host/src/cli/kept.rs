@@ -9,7 +9,7 @@ use milvusdm_plugin_api::{Error, ErrorKind};
 use super::args::RunOptions;
 use super::session::Session;
 use crate::failure::Failure;
-use crate::journal::{Journal, RunRecord, Stage, Subject, TargetRecord, Unfinished};
+use crate::journal::{self, Journal, RunRecord, Stage, Subject, TargetRecord, Unfinished};
 use crate::plan::{Plan, Run};
 use crate::registry::Registry;
 use crate::task::Task;
@@ -37,6 +37,9 @@ impl Kept {
         let may_do_without = options.state.is_none() && !is_there;
         let opened = place.and_then(|path| open(&path, options.restart));
         let opened = opened.and_then(|journal| Ok((journal.unfinished()?, journal)));
+        if let Ok((None, journal)) = &opened {
+            forget_begun(journal).map_err(Failure::task)?;
+        }
         match opened {
             Ok((earlier, journal)) => Ok(Self {
                 journal: Some(journal),
@@ -149,11 +152,20 @@ impl Kept {
                     .map_err(Failure::endpoint)?;
             }
         }
-        engine::take_back(&plan).map_err(Failure::endpoint)?;
+        let is_unchanged = journal::refusal(&earlier.run, &plan.record).is_none();
+        engine::take_back(&plan, is_unchanged).map_err(Failure::endpoint)?;
         warn_of_left(&earlier.run, &plan.record);
         journal.clear().map_err(Failure::endpoint)?;
         self.earlier = None;
         Ok(())
+    }
+}
+
+/// Forgets a run of which nothing was done, as long as it is known that nothing was.
+fn forget_begun(journal: &Journal) -> Result<(), Error> {
+    match journal.last()? {
+        Some(last) if last.run.says_nothing() => journal.clear(),
+        _ => Ok(()),
     }
 }
 
@@ -193,9 +205,10 @@ impl Seen {
     pub fn of(task: &Path, state: Option<&Path>) -> Result<Self, Error> {
         let subject = Subject::File(task.to_owned());
         let journal = subject.journal(state)?;
-        let (last, is_running) = match journal.exists() {
-            true => Journal::look(&journal)?,
-            false => (None, false),
+        // One that can't be looked at is not one that is not there.
+        let (last, is_running) = match journal.try_exists() {
+            Ok(false) => (None, false),
+            _ => Journal::look(&journal)?,
         };
         Ok(Self {
             journal,

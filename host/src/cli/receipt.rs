@@ -30,11 +30,7 @@ pub(super) struct Receipt {
 impl Receipt {
     /// Makes sure that a receipt can be written.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let made = match path.is_dir() {
-            true => Err(std::io::ErrorKind::IsADirectory.into()),
-            false => Beside::create(path),
-        };
-        let beside = made.map_err(|e| refused(path, &e))?;
+        let beside = Beside::create(path).map_err(|e| refused(path, &e))?;
         Ok(Self {
             path: path.to_owned(),
             beside,
@@ -46,7 +42,7 @@ impl Receipt {
     /// this one.
     pub fn begin(&mut self) -> Result<(), Failure> {
         self.is_begun = true;
-        match std::fs::remove_file(&self.path) {
+        match std::fs::remove_file(self.beside.place()) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(refused(&self.path, &e)),
             _ => Ok(()),
         }

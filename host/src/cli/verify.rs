@@ -32,7 +32,9 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Fai
     hide_secrets(session, &task, &registry);
     session.heed_signals()?;
     let progress = ProgressView::start(session, args.progress);
-    let last = Seen::or_none(&args.what, args.state.as_deref()).and_then(|seen| seen.last);
+    let seen = Seen::or_none(&args.what, args.state.as_deref());
+    let is_running = seen.as_ref().is_some_and(|seen| seen.is_running);
+    let last = seen.and_then(|seen| seen.last);
     if let Some(last) = &last {
         task.take_up(&last.run.sink);
     }
@@ -55,10 +57,13 @@ pub(super) fn verify(session: &Session, args: &VerifyArgs) -> Result<Answer, Fai
         ));
     }
     if last.as_ref().is_some_and(|last| last.run.is_unfinished()) {
-        report.notices.push(format!(
-            "the last run of this task is not finished: {} goes on with it",
-            program::typed("run")
-        ));
+        report.notices.push(match is_running {
+            true => "a process is running this task now".to_owned(),
+            false => format!(
+                "the last run of this task is not finished: {} goes on with it",
+                program::typed("run")
+            ),
+        });
     }
     show_refusals(session, &report.refusals);
     session.answer(&report, report.exit, render::verify)

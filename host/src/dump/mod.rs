@@ -11,10 +11,12 @@
 mod entry;
 mod fingerprint;
 mod manifest;
+mod source;
 
 pub use entry::{Entry, modified, sha256};
 pub use fingerprint::of as fingerprint;
 pub use manifest::{FILE, Leaving, Manifest};
+pub use source::resolved;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +42,17 @@ pub struct Unchanged {
     pub modified: u64,
 }
 
+/// What was dumped of a dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dumped {
+    /// Rows.
+    pub rows: u64,
+    /// Their hashes, as far as they were made and are of today's kind.
+    pub sums: Option<Sums>,
+    /// Digest of the file.
+    pub sha256: String,
+}
+
 /// What a plan has to know of dumps.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Known {
@@ -47,6 +60,6 @@ pub struct Known {
     pub unchanged: BTreeMap<Name, Unchanged>,
     /// Of datasets in a dump: what their files do not say.
     pub described: BTreeMap<Name, milvusdm_plugin_api::model::Descriptor>,
-    /// Of the same: how many rows were dumped, and their hashes.
-    pub dumped: BTreeMap<Name, (u64, Option<Sums>)>,
+    /// Of the same: what was dumped.
+    pub dumped: BTreeMap<Name, Dumped>,
 }

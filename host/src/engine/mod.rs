@@ -19,6 +19,7 @@ mod prepare;
 mod queue;
 mod read;
 mod split;
+mod take_back;
 mod tally;
 mod transfer;
 mod write;
@@ -26,7 +27,7 @@ mod write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use milvusdm_plugin_api::{Error, ErrorKind, Result};
+use milvusdm_plugin_api::{Error, ErrorKind};
 
 use crate::control::Control;
 use crate::failure::{self, DONE, ENDPOINT, Failure, INTERNAL, REFUSED, WITH_LOSSES};
@@ -37,6 +38,7 @@ use crate::report::{HashView, RunReport, Status, TargetView};
 use log::Log;
 use pace::Pace;
 pub(crate) use split::SplitReading;
+pub use take_back::take_back;
 use transfer::{Outcome, Transfer};
 
 /// Runs a plan and reports what became of every row; writes nothing if the plan is refused. How far
@@ -105,29 +107,17 @@ fn told_before(target: &PlannedTarget) -> Option<String> {
     })
 }
 
-/// Takes back what an earlier process of the run left half-written.
-///
-/// # Errors
-/// What the sink answers.
-pub fn take_back(plan: &Plan) -> Result<()> {
-    for target in &plan.targets {
-        if target.is_half_written() {
-            plan.sink.prepare(&target.request)?.abort()?;
-        }
-    }
-    Ok(())
-}
-
 /// Where nothing of a failed run is left there is nothing to go on with; targets that it did not come
 /// to may have rows of an earlier process.
 fn forget(journal: Option<&Journal>, plan: &Plan, report: &RunReport) {
     let Some(journal) = journal else { return };
+    let mut targets = plan.targets.iter().zip(&report.targets);
+    let is_empty = |(target, view): (&PlannedTarget, &TargetView)| {
+        let is_reached = view.status != Status::Planned;
+        !view.holds_rows() && (is_reached || target.start == Start::Anew)
+    };
     if report.error.is_some()
-        && !report.targets.iter().any(TargetView::holds_rows)
-        && plan
-            .targets
-            .iter()
-            .all(|target| target.start == Start::Anew)
+        && targets.all(is_empty)
         && let Err(error) = journal.clear()
     {
         tracing::warn!("{error}.");

@@ -115,7 +115,7 @@ fn of_target(before: &TargetRecord, now: &TargetRecord, changes: &mut Vec<String
             ));
         } else if old.fingerprint != new.fingerprint {
             changes.push(format!(
-                "source: the content of split {} of {}",
+                "source: split {} of {} was written to, or its file has another time",
                 old.id, old.dataset
             ));
         }
@@ -186,7 +186,7 @@ mod tests {
         );
         says(
             changed(|run| run.targets[0].splits[1].fingerprint.push('2')),
-            "the content of split 1 of faces",
+            "split 1 of faces was written to",
         );
         says(
             changed(|run| drop(run.targets[0].splits.pop())),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use milvusdm_plugin_api::Result;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::store::{Store, damaged, failed, io};
@@ -97,7 +98,11 @@ pub(super) fn connect(path: &Path) -> Result<Connection> {
 /// As [`connect`].
 pub(super) fn connect_to_look(path: &Path) -> Result<Connection> {
     if is_writable(path) {
-        return connect(path);
+        let connection = connect(path)?;
+        // Who looks leaves the log where it is.
+        let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        kept.map_err(|e| failed(path, "open", &e))?;
+        return Ok(connection);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let whole = path

@@ -136,6 +136,12 @@ impl RunRecord {
             .filter(move |old| !places.contains(&old.location.as_str()))
     }
 
+    /// Whether it was begun, and nothing is said of how far it came.
+    pub fn says_nothing(&self) -> bool {
+        let is_planned = |target: &TargetRecord| target.stage == Stage::Planned;
+        !self.is_reported && !self.targets.is_empty() && self.targets.iter().all(is_planned)
+    }
+
     /// Whether there is something to go on with: a target that has or may have rows, or at the
     /// least a report that nobody got.
     pub fn is_unfinished(&self) -> bool {

@@ -48,12 +48,14 @@ impl Store {
         if !is_there(path)? {
             make(path)?;
         }
+        let has_log = has_log(path);
         let store = Self {
             connection: connect(path)?,
             path: path.to_owned(),
             _lock: Some(own),
         };
         store.check_version()?;
+        store.expect_log(has_log && store.has_valid_log()?)?;
         Ok(store)
     }
 
@@ -66,12 +68,14 @@ impl Store {
         if !is_there(path)? {
             return Ok((None, is_running));
         }
+        let has_log = has_log(path);
         let store = Self {
             connection: connect_to_look(path)?,
             path: path.to_owned(),
             _lock: looking,
         };
         store.check_version()?;
+        store.expect_log(is_running || has_log)?;
         Ok((store.load()?, is_running))
     }
 
@@ -109,6 +113,29 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a journal whose log is lost: it holds a run that was begun, and does not say how far it
+    /// came. What a run holds stands in the file itself, what it does from then on in the log; that goes
+    /// when a run ends, and then either something was done, or nothing is held.
+    fn expect_log(&self, is_there: bool) -> Result<()> {
+        match self.load()? {
+            Some((run, _)) if !is_there && run.says_nothing() => Err(damaged(
+                &self.path,
+                "its log is gone, and with it how far the run came",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether anything of the log counts.
+    fn has_valid_log(&self) -> Result<bool> {
+        let frames = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                row.get::<_, i64>(1)
+            });
+        Ok(frames.map_err(|e| self.failed("read", &e))? > 0)
     }
 
     /// Refuses tables of another version.
@@ -231,7 +258,9 @@ impl Store {
                 statement.execute(params![target, split, acknowledged, durable])?;
             }
             Ok(())
-        })
+        })?;
+        // Into the file itself: whoever finds it without its log has to know that a run was begun.
+        self.has_valid_log().map(drop)
     }
 
     /// Forgets everything: there is nothing to go on with.
@@ -331,9 +360,25 @@ pub(super) fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
         std::io::ErrorKind::AlreadyExists => Error::new(ErrorKind::Io, doing).caused_by(error),
         _ => Error::io(doing, error),
     };
-    error
-        .with("journal", path.display())
-        .help("name a folder that can be written with `--state DIR`")
+    error.with("journal", path.display()).help(way_on(path))
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+/// Another folder has no journal of a run that was begun.
+fn way_on(path: &Path) -> &'static str {
+    match path.try_exists() {
+        Ok(false) => {
+            "see to it that the folder can be written and has room, or name another with `--state DIR`"
+        }
+        _ => {
+            "see to it that the journal and its folder can be read and written, and have room; in another folder nothing would be known of this run"
+        }
+    }
 }
 
 pub(super) fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error {
@@ -343,14 +388,14 @@ pub(super) fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error
     Error::new(ErrorKind::Io, format!("can't {doing} the journal"))
         .with("journal", path.display())
         .caused_by(error)
-        .help("see to it that the folder can be written and has room, or name another with `--state DIR`")
+        .help(way_on(path))
 }
 
 pub(super) fn damaged(path: &Path, found: &str) -> Error {
     Error::new(ErrorKind::Format, "the journal is damaged")
         .with("journal", path.display())
         .with("found", found)
-        .help("how far the run came is not known any more: look at its targets, and begin anew with `--restart`")
+        .help("how far the run came is not known any more: look at its targets. `--restart` begins anew; with `mode: append`, rows that it had written are there twice then")
 }
 
 #[cfg(test)]

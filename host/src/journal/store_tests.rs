@@ -134,3 +134,42 @@ fn damage_and_later_versions_are_told() {
     let error = Store::open(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
 }
+
+#[test]
+fn a_run_whose_log_is_lost_is_not_taken_for_none() {
+    for lose in [
+        |log: &Path| fs::remove_file(log).unwrap(),
+        |log: &Path| fs::write(log, "").unwrap(),
+        |log: &Path| fs::write(log, vec![0; 40_000]).unwrap(),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let beside = |ending: &str| folder.path().join(format!("a.journal{ending}"));
+        // An earlier run ended well.
+        let mut store = Store::open(&path).unwrap();
+        store.replace(&run(), "boot").unwrap();
+        store.reported().unwrap();
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        store.replace(&run(), "boot").unwrap();
+        store.stage(0, &Stage::Prepared, true).unwrap();
+        // Killed.
+        for ending in ["", "-wal"] {
+            fs::copy(
+                beside(ending),
+                folder.path().join(format!("b.journal{ending}")),
+            )
+            .unwrap();
+        }
+        let killed = folder.path().join("b.journal");
+        let log = folder.path().join("b.journal-wal");
+        for _ in 0..2 {
+            let (found, _) = Store::look(&killed).unwrap();
+            assert_eq!(found.unwrap().0.targets[0].stage, Stage::Prepared);
+            assert!(log.exists(), "who looks leaves it");
+        }
+        lose(&log);
+        let error = Store::open(&killed).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+    }
+}

@@ -176,7 +176,11 @@ impl Plan {
                 describe(&mut dataset.descriptor, described);
             }
         }
-        let names: Vec<DatasetName<'_>> = all.iter().map(name).collect();
+        // Of a dump, only the files that are selected are opened.
+        let dumped = task.known.dumped.keys();
+        let dumped =
+            dumped.map(|(collection, partition)| (collection.as_str(), partition.as_deref()));
+        let names: Vec<DatasetName<'_>> = all.iter().map(name).chain(dumped).collect();
         let includes = task.selection.unmatched_includes(&names);
         let excludes = task.selection.unmatched_excludes(&names);
         for unmatched in includes.into_iter().chain(excludes) {
@@ -215,11 +219,15 @@ impl Plan {
                 Ok(recipe) if is_unchanged(task, &dataset, &splits, &recipe) => {
                     self.unchanged.push(full_name(&dataset));
                 }
-                Ok(recipe) => parts.push(Part {
-                    dataset,
-                    splits,
-                    recipe,
-                }),
+                Ok(recipe) => {
+                    let dumped = task.known.dumped.get(&full_name(&dataset));
+                    parts.push(Part {
+                        digest: dumped.map(|dumped| dumped.sha256.clone()),
+                        dataset,
+                        splits,
+                        recipe,
+                    });
+                }
                 Err(errors) => self.refuse_dataset(&dataset, &splits, errors, refusals),
             }
         }

@@ -33,7 +33,7 @@ impl Plan {
         );
         let mut ways = Vec::new();
         if journal::refusal(earlier, &self.record).is_none() {
-            ways.push("go on without `--restart`");
+            ways.push("go on without `--restart`, unless that was refused too");
         }
         if mode == Mode::Fail {
             ways.push("take that target away first");

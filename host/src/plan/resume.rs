@@ -249,7 +249,7 @@ fn marks(
                     "{rows} rows are there where {written} were acknowledged, and which of them are missing or come from another writer can't be told"
                 ),
             )
-            .help("look at what is there; begin anew with `--restart`, which takes back what the earlier run left")
+            .help("look at what is there, and take away what is not wanted; then begin anew with `--restart`")
         }),
     }
 }
@@ -306,7 +306,7 @@ pub(super) fn target_record(
             splits.push(SplitRecord {
                 dataset: part.dataset.descriptor.full_name(),
                 id: split.id.clone(),
-                fingerprint: split.fingerprint.clone(),
+                fingerprint: part.digest.as_ref().unwrap_or(&split.fingerprint).clone(),
                 live: split.live.filter(|_| !part.recipe.can_reject()),
                 acknowledged: mark,
                 durable,

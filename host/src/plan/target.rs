@@ -37,6 +37,8 @@ pub struct Part {
     pub splits: Vec<Split>,
     /// How its columns become the target's.
     pub recipe: Recipe,
+    /// Digest of the file that it is in, where that was checked: it says more than the file's time.
+    pub digest: Option<String>,
 }
 
 impl Part {

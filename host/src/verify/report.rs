@@ -140,6 +140,16 @@ impl TargetVerdict {
     /// Takes as many further rows as there were before the run for what they are.
     pub(super) fn set_aside(&mut self, before: u64) {
         let beside = self.extra.saturating_add(self.doubled);
+        if self.unreadable > 0 {
+            // Which of the rows that share an id was read is chance.
+            (self.extra, self.doubled, self.changed, self.missing) = (0, 0, 0, 0);
+            self.examples.clear();
+            self.differing_columns.clear();
+            self.notices.push(format!(
+                "{before} rows were there before the run: where they share ids with its own, nothing is proven of either"
+            ));
+            return;
+        }
         if beside != before {
             self.notices.push(format!(
                 "before the run there were {before} others, beside its rows there are now {beside}"

@@ -177,6 +177,47 @@ fn a_manifest_that_was_altered_is_told() {
     run(&space, &["verify", "backup"]).exits(0);
 }
 
+#[test]
+fn parts_of_a_damaged_dump_are_restored() {
+    let space = Space::new();
+    let dump = ["dump", "random:50?dim=4&partitions=2", "backup"];
+    run(&space, &dump).exits(0);
+    std::fs::remove_file(space.path("backup/random/p1.h5")).expect("a file of the dump");
+    let restore = ["restore", "backup", "hdf5:back/"];
+    run(&space, &restore)
+        .exits(4)
+        .says(&["missing", "--exclude"]);
+    let part = [&restore[..], &["--exclude", "random/p1"]].concat();
+    run(&space, &part)
+        .exits(0)
+        .prints(&["25 found = 25 written"]);
+    let none = [&restore[..], &["--select", "nothing"]].concat();
+    run(&space, &none)
+        .exits(2)
+        .says(&["nothing of the dump is selected"]);
+}
+
+#[test]
+fn the_same_words_elsewhere_are_another_source() {
+    let space = Space::new();
+    for (folder, rows) in [("one", "50"), ("two", "60")] {
+        space.folder(folder);
+        let source = format!("random:{rows}?dim=4&collection={folder}");
+        let sink = format!("hdf5:{folder}/in/");
+        run(&space, &["copy", &source, &sink, "--no-journal"]).exits(0);
+    }
+    let dump = |folder: &str, source: &str| {
+        let dump = milvusdm(&space, &["dump", source, "../backup"]);
+        dump.under(&["env", "-C", folder]).run()
+    };
+    dump("one", "hdf5:in/").exits(0);
+    dump("two", "hdf5:in/").exits(2).says(&["another source"]);
+    dump("two", "hdf5:../one/in/").exits(0);
+    run(&space, &["verify", "backup"])
+        .exits(0)
+        .prints(&["one: whole: 50 rows"]);
+}
+
 fn run_cp(space: &Space, from: &str, to: &str) {
     let mut copy = std::process::Command::new("cp");
     copy.current_dir(space.root()).args(["-r", from, to]);

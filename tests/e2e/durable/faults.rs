@@ -41,7 +41,7 @@ fn a_journal_that_is_torn_is_told_and_can_be_given_up() {
     std::fs::write(&journal, "torn".repeat(3000)).expect("the journal");
     run(&space, &task, &[])
         .exits(2)
-        .says(&["the journal is damaged", "begin anew"]);
+        .says(&["the journal is damaged", "begins anew"]);
     run(&space, &task, &["--restart"]).exits(0);
 }
 

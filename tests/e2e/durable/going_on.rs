@@ -146,7 +146,7 @@ fn what_changed_is_named_and_a_restart_begins_anew() {
     make(&space, "in.h5", 2);
     run(&space, &task, &[])
         .exits(2)
-        .says(&["the content of split", "--restart"]);
+        .says(&["was written to", "--restart"]);
     // Nothing is touched by a refusal.
     assert_eq!(status(&space, &task)["state"], "unfinished");
     let other = into_server(&space, &server, "mode: append\n");
@@ -236,6 +236,36 @@ fn another_writers_rows_are_not_taken_for_the_runs_own() {
     run(&space, &task, &[])
         .exits(2)
         .says(&["rows are there", "--restart"]);
+}
+
+#[test]
+fn another_writers_rows_are_not_taken_back_with_the_runs_own() {
+    let (space, server) = (space(), server());
+    let task = into_server(&space, &server, "");
+    stop(&space, &task, Signal::KILL);
+    let sink = format!("milvus1:?uri={}&metric=L2", server.uri());
+    let source = "random:10?dim=8&seed=9";
+    let args = [
+        "copy",
+        source,
+        &sink,
+        "--map",
+        "moved",
+        "--mode",
+        "append",
+        "--no-journal",
+    ];
+    milvusdm(&space, &args).run().exits(0);
+    let rows = || server.collection("moved").expect("it").row_count();
+    let before = rows();
+    run(&space, &task, &[])
+        .exits(4)
+        .says(&["can't be this run's"]);
+    run(&space, &task, &["--restart"])
+        .exits(2)
+        .says(&["can't be this run's", "take away what is not wanted"]);
+    assert_eq!(rows(), before, "nothing is taken back");
+    assert_eq!(status(&space, &task)["state"], "unfinished");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) use restore::restore;
 use super::args::DumpArgs;
 use super::run::with_receipt;
 use super::session::{Answer, Session};
-use crate::dump::{Manifest, Unchanged};
+use crate::dump::{self, Manifest, Unchanged};
 use crate::failure::Failure;
 use crate::journal::{self, Journal, Subject};
 use crate::registry::Registry;
@@ -115,7 +115,8 @@ fn dump_task(session: &Session, registry: &Registry, args: &DumpArgs) -> Result<
     let manifest = Manifest::find(&args.folder)?;
     if let Some(manifest) = manifest.as_ref().filter(|_| !args.replace) {
         let info = lookup(&task.source.plugin)?;
-        expect_same(&manifest.source, &task.source.shown(Side::Source, &info))?;
+        let source = dump::resolved(&task.source.shown(Side::Source, &info));
+        expect_same(&manifest.source, &source)?;
     }
     for entry in manifest.into_iter().flat_map(|manifest| manifest.datasets) {
         let name = entry.name();

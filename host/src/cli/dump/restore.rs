@@ -9,10 +9,12 @@ use super::{FILES, PLAIN, subject};
 use crate::cli::args::RestoreArgs;
 use crate::cli::run::with_receipt;
 use crate::cli::session::{Answer, Session};
-use crate::dump::Manifest;
+use crate::dump::{Dumped, Manifest};
 use crate::failure::Failure;
 use crate::hash;
+
 use crate::plan::{self, Plan, PlannedTarget};
+use crate::program;
 use crate::registry::Registry;
 use crate::report::{RunReport, Status, TargetView};
 use crate::task::{Task, literal_path};
@@ -62,9 +64,15 @@ fn restore_task(
             tracing::info!(file = entry.file, "Checking {}.", entry.full_name());
             let checked = entry.check(&args.folder, &session.control);
             checked.map_err(Failure::endpoint)?;
+            let path = entry.path(&args.folder);
+            files.push(Value::from(literal_path(&path.display().to_string())));
         }
-        let path = entry.path(&args.folder);
-        files.push(Value::from(literal_path(&path.display().to_string())));
+    }
+    if files.is_empty() {
+        let error = Error::new(ErrorKind::Config, "nothing of the dump is selected");
+        let help = format!("{} lists what is in it", program::typed("verify"));
+        let error = error.with("folder", args.folder.display());
+        return Err(Failure::task(error.help(help)));
     }
     task.source.options.insert("path".to_owned(), files.into());
     for entry in manifest.datasets {
@@ -73,7 +81,12 @@ fn restore_task(
         let hash = entry.hash.filter(|hash| hash.algorithm == hash::NAME);
         let sums = hash.map(|hash| hash.sums);
         let name = (entry.collection, entry.partition);
-        known.dumped.insert(name.clone(), (entry.rows, sums));
+        let dumped = Dumped {
+            rows: entry.rows,
+            sums,
+            sha256: entry.sha256,
+        };
+        known.dumped.insert(name.clone(), dumped);
         known.described.insert(name, entry.descriptor);
     }
     Ok(task)
@@ -99,7 +112,8 @@ fn differs(task: &Task, target: &PlannedTarget, view: &TargetView) -> Option<Err
     let [part] = target.parts.as_slice() else {
         return None;
     };
-    let (rows, sums) = task.known.dumped.get(&plan::full_name(&part.dataset))?;
+    let dumped = task.known.dumped.get(&plan::full_name(&part.dataset))?;
+    let rows = &dumped.rows;
     let differs = |what: String| {
         let message = format!("what was restored is not what was dumped: {what}");
         let error = Error::new(ErrorKind::Format, message).with("dataset", target.name());
@@ -111,7 +125,7 @@ fn differs(task: &Task, target: &PlannedTarget, view: &TargetView) -> Option<Err
     if let Some(found) = view.ledger.found.filter(|found| found != rows) {
         return differs(format!("{found} rows were read, {rows} were dumped"));
     }
-    let (then, now) = (sums.as_ref()?, &view.hash.as_ref()?.sums);
+    let (then, now) = (dumped.sums.as_ref()?, &view.hash.as_ref()?.sums);
     let is_like = view.conversions.is_empty()
         && view.ledger.written == *rows
         && then.columns.keys().eq(now.columns.keys());

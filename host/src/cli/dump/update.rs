@@ -56,7 +56,7 @@ fn made(
     let mut manifest = Manifest::new(
         format!("{} {}", program.name, program.version),
         now.map_or(0, |now| now.as_secs()),
-        plan.record.source.clone(),
+        dump::resolved(&plan.record.source),
         entries.into_values().collect(),
     );
     leaving.retain(|file, _| !manifest.datasets.iter().any(|kept| kept.file == *file));

@@ -64,7 +64,7 @@ fn stopped(report: &RunReport) -> String {
     }
     if has(Status::Kept) {
         return format!(
-            "Not finished: {moved} written before the run stopped, and are kept. The same command goes on where it stopped; with `--restart` it begins anew."
+            "Not finished: {moved} written before the run stopped, and are kept. The same command goes on where it stopped, once nothing is in its way; with `--restart` it begins anew."
         );
     }
     let left = has(Status::Left);
@@ -74,7 +74,13 @@ fn stopped(report: &RunReport) -> String {
         }
         false => "targets that are not `done` were taken back",
     };
-    format!("Not finished: {moved} written before the run stopped; {rest}.")
+    let on = match !report.run.is_empty() && has(Status::Done) {
+        true => {
+            " The same command leaves those that are `done` as they are, and writes the others."
+        }
+        false => "",
+    };
+    format!("Not finished: {moved} written before the run stopped; {rest}.{on}")
 }
 
 /// Why a run whose ledger is balanced is no success.

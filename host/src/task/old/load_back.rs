@@ -3,13 +3,13 @@
 //!
 //! Only files that arrived whole get one, and each appears under its name when it is complete.
 
-use std::fs::Permissions;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use serde::Serialize;
+
+use crate::beside::Beside;
 
 /// Sizes that a server takes, in MB.
 const INDEX_FILE_SIZES: std::ops::RangeInclusive<i64> = 1..=4096;
@@ -136,13 +136,5 @@ fn text(loadable: &Loadable<'_>) -> Result<String> {
 
 fn write_whole(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let mut beside = tempfile::Builder::new()
-        .prefix(".milvusdm-task-")
-        // As any file that is made here: the umask decides who may read it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
-    beside.write_all(text.as_bytes())?;
-    beside.as_file().sync_all()?;
-    beside.persist(path)?;
-    Ok(())
+    Beside::create(path)?.publish(text)
 }

@@ -57,7 +57,7 @@ impl Adopted {
                 format!("{counted} rows are there, fewer than the {rows_before} that were there before the run"),
             )
             .with("target", target.name())
-            .help("somebody deleted rows or made the target anew: look at what is there, and begin anew with `--restart`")),
+            .help("somebody deleted rows or made the target anew: look at what is there; take the target away, or leave it out with `select`, and begin anew with `--restart`")),
         }
     }
 }
@@ -86,7 +86,7 @@ pub fn expect_ours(server: &Server, target: &Wanted, resumed: &Resumed) -> Resul
     let interfered = |message: String| {
         Err(Error::new(ErrorKind::Exists, message)
             .with("target", format!("{}/{}", server.address(), target.name()))
-            .help("another writer was at work: look at what is there, and begin anew with `--restart`"))
+            .help("another writer was at work: look at what is there, take away what is not wanted, and give the command again"))
     };
     if let Some(last) = id(&resumed.last_id)
         && !is_there(last)?
