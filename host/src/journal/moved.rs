@@ -35,6 +35,7 @@ impl RunRecord {
             is_moved
                 && target.stage != Stage::Planned
                 && Path::new(&target.location).is_relative()
+                && Path::new(&target.location).file_name().is_some()
                 && match has_part(target) {
                     // Another file of that name may be there.
                     true => then.exists() && !is_same(&then, &here),
