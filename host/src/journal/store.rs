@@ -55,7 +55,7 @@ impl Store {
             _lock: Some(own),
         };
         store.check_version()?;
-        store.expect_log(has_log && store.has_valid_log()?)?;
+        store.expect_log(|| Ok(has_log && store.has_valid_log()?))?;
         Ok(store)
     }
 
@@ -75,7 +75,7 @@ impl Store {
             _lock: looking,
         };
         store.check_version()?;
-        store.expect_log(is_running || has_log)?;
+        store.expect_log(|| Ok(is_running || has_log))?;
         Ok((store.load()?, is_running))
     }
 
@@ -118,9 +118,9 @@ impl Store {
     /// Refuses a journal whose log is lost: it holds a run that was begun, and does not say how far it
     /// came. What a run holds stands in the file itself, what it does from then on in the log; that goes
     /// when a run ends, and then either something was done, or nothing is held.
-    fn expect_log(&self, is_there: bool) -> Result<()> {
+    fn expect_log(&self, is_there: impl FnOnce() -> Result<bool>) -> Result<()> {
         match self.load()? {
-            Some((run, _)) if !is_there && run.says_nothing() => Err(damaged(
+            Some((run, _)) if run.says_nothing() && !is_there()? => Err(damaged(
                 &self.path,
                 "its log is gone, and with it how far the run came",
             )),
@@ -260,7 +260,11 @@ impl Store {
             Ok(())
         })?;
         // Into the file itself: whoever finds it without its log has to know that a run was begun.
-        self.has_valid_log().map(drop)
+        // Of one that goes on, it is there; waiting for the disk may take long now.
+        match run.says_nothing() {
+            true => self.has_valid_log().map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Forgets everything: there is nothing to go on with.
