@@ -6,6 +6,7 @@
 //! at a target is on the disk before it is made.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
@@ -18,6 +19,9 @@ use super::database::{VERSION, connect, connect_to_look, is_there, make};
 use super::lock;
 use super::record::{Mark, RunRecord, Stage};
 
+/// What a log of SQLite begins with, by the order of bytes of its checksums
+/// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
+const LOG_MAGIC: [u32; 2] = [0x377f_0682, 0x377f_0683];
 const FORGET: &str = "DELETE FROM run; DELETE FROM target; DELETE FROM split;";
 const SET_STAGE: &str = "INSERT OR REPLACE INTO target (position, stage) VALUES (?1, ?2)";
 
@@ -55,7 +59,7 @@ impl Store {
             _lock: Some(own),
         };
         store.check_version()?;
-        store.expect_log(|| Ok(has_log && store.has_valid_log()?))?;
+        store.expect_log(has_log)?;
         Ok(store)
     }
 
@@ -75,7 +79,7 @@ impl Store {
             _lock: looking,
         };
         store.check_version()?;
-        store.expect_log(|| Ok(is_running || has_log))?;
+        store.expect_log(is_running || has_log)?;
         Ok((store.load()?, is_running))
     }
 
@@ -118,24 +122,14 @@ impl Store {
     /// Refuses a journal whose log is lost: it holds a run that was begun, and does not say how far it
     /// came. What a run holds stands in the file itself, what it does from then on in the log; that goes
     /// when a run ends, and then either something was done, or nothing is held.
-    fn expect_log(&self, is_there: impl FnOnce() -> Result<bool>) -> Result<()> {
+    fn expect_log(&self, is_there: bool) -> Result<()> {
         match self.load()? {
-            Some((run, _)) if run.says_nothing() && !is_there()? => Err(damaged(
+            Some((run, _)) if run.says_nothing() && !is_there => Err(damaged(
                 &self.path,
                 "its log is gone, and with it how far the run came",
             )),
             _ => Ok(()),
         }
-    }
-
-    /// Whether anything of the log counts.
-    fn has_valid_log(&self) -> Result<bool> {
-        let frames = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-                row.get::<_, i64>(1)
-            });
-        Ok(frames.map_err(|e| self.failed("read", &e))? > 0)
     }
 
     /// Refuses tables of another version.
@@ -259,12 +253,15 @@ impl Store {
             }
             Ok(())
         })?;
-        // Into the file itself: whoever finds it without its log has to know that a run was begun.
-        // Of one that goes on, it is there; waiting for the disk may take long now.
-        match run.says_nothing() {
-            true => self.has_valid_log().map(drop),
-            false => Ok(()),
+        if !run.says_nothing() {
+            // It is in the file itself already, and waiting for the disk may take long now.
+            return Ok(());
         }
+        // Whoever finds the file without its log has to know that a run was begun.
+        let moved = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        moved.map_err(|e| self.failed("write to", &e))
     }
 
     /// Forgets everything: there is nothing to go on with.
@@ -367,10 +364,14 @@ pub(super) fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
     error.with("journal", path.display()).help(way_on(path))
 }
 
+/// Whether there is a log. Its first frames may be half-written: it is begun anew once all of it is
+/// in the file.
 fn has_log(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+    let mut magic = [0; 4];
+    let read = File::open(log).and_then(|mut log| log.read_exact(&mut magic));
+    read.is_ok() && LOG_MAGIC.contains(&u32::from_be_bytes(magic))
 }
 
 /// Another folder has no journal of a run that was begun.
