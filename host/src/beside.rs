@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 const SUFFIX: &str = ".partial";
+/// Longest name that is repeated in that of a file in the making.
+const MAX_NAME_BYTES: usize = 200;
 
 /// A file in the making; dropped, it leaves nothing.
 #[derive(Debug)]
@@ -24,8 +26,7 @@ impl Beside {
     /// What the system answers; `InvalidInput` where something is that is no regular file.
     pub fn create(place: &Path) -> io::Result<Self> {
         let place = &followed(place)?;
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{name}.");
+        let prefix = prefix(place);
         let folder = folder_of(place);
         sweep(folder, &prefix)?;
         let file = tempfile::Builder::new()
@@ -55,6 +56,12 @@ impl Beside {
         self.file.persist(&self.place).map_err(|e| e.error)?;
         File::open(folder_of(&self.place))?.sync_all()
     }
+}
+
+/// How those of a place are called. A name may be as long as a file system takes, and theirs is longer.
+fn prefix(place: &Path) -> String {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{}.", &name[..name.floor_char_boundary(MAX_NAME_BYTES)])
 }
 
 /// Where a file really is.
@@ -130,5 +137,13 @@ mod tests {
             Beside::create(odd).unwrap_err();
         }
         assert_eq!(names(), [".b.json.x1.partial", "a.json"]);
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_a_file_system_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("\u{e4}".repeat(127));
+        Beside::create(&place).unwrap().publish("one").unwrap();
+        assert_eq!(fs::read_to_string(&place).unwrap(), "one");
     }
 }

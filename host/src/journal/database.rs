@@ -11,7 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::store::{Store, damaged, failed, io};
+use super::errors::{damaged, failed, io};
+use super::store::Store;
 
 /// How long one process waits for another's change.
 const BUSY: Duration = Duration::from_secs(5);

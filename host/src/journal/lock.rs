@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use milvusdm_plugin_api::Result;
 
-use super::store::io;
+use super::errors::io;
 
 /// How long it takes those who look, at the most.
 const WAITS_MS: [u64; 5] = [0, 1, 10, 50, 200];

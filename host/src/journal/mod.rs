@@ -11,6 +11,7 @@
 
 mod changes;
 mod database;
+mod errors;
 mod finish;
 mod lock;
 mod moved;

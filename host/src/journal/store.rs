@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use milvusdm_plugin_api::{Error, ErrorKind, Result};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{VERSION, connect, connect_to_look, is_there, make};
+use super::errors::{damaged, failed, io};
 use super::lock;
 use super::record::{Mark, RunRecord, Stage};
 
@@ -354,16 +355,6 @@ fn json<T: Serialize>(value: &T) -> Result<String> {
         .map_err(|e| Error::new(ErrorKind::Internal, "write to the journal").caused_by(e))
 }
 
-pub(super) fn io(path: &Path, doing: &str, error: &std::io::Error) -> Error {
-    let error = match error.kind() {
-        // Something else is where the folder should be; that another process is at work is said
-        // otherwise.
-        std::io::ErrorKind::AlreadyExists => Error::new(ErrorKind::Io, doing).caused_by(error),
-        _ => Error::io(doing, error),
-    };
-    error.with("journal", path.display()).help(way_on(path))
-}
-
 /// Whether there is a log. Its first frames may be half-written: it is begun anew once all of it is
 /// in the file.
 fn has_log(path: &Path) -> bool {
@@ -372,35 +363,6 @@ fn has_log(path: &Path) -> bool {
     let mut magic = [0; 4];
     let read = File::open(log).and_then(|mut log| log.read_exact(&mut magic));
     read.is_ok() && LOG_MAGIC.contains(&u32::from_be_bytes(magic))
-}
-
-/// Another folder has no journal of a run that was begun.
-fn way_on(path: &Path) -> &'static str {
-    match path.try_exists() {
-        Ok(false) => {
-            "see to it that the folder can be written and has room, or name another with `--state DIR`"
-        }
-        _ => {
-            "see to it that the journal and its folder can be read and written, and have room; in another folder nothing would be known of this run"
-        }
-    }
-}
-
-pub(super) fn failed(path: &Path, doing: &str, error: &rusqlite::Error) -> Error {
-    if let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) = error.sqlite_error_code() {
-        return damaged(path, &error.to_string());
-    }
-    Error::new(ErrorKind::Io, format!("can't {doing} the journal"))
-        .with("journal", path.display())
-        .caused_by(error)
-        .help(way_on(path))
-}
-
-pub(super) fn damaged(path: &Path, found: &str) -> Error {
-    Error::new(ErrorKind::Format, "the journal is damaged")
-        .with("journal", path.display())
-        .with("found", found)
-        .help("how far the run came is not known any more: look at its targets. `--restart` begins anew; with `mode: append`, rows that it had written are there twice then")
 }
 
 #[cfg(test)]
